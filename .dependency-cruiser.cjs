@@ -1,0 +1,57 @@
+// The arrows of the architecture (docs/architecture.md): they run downwards only.
+const layer = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: `^${from}/src` },
+  to: { path: '^(packages|apps)/', pathNot: [`^${from}/`, ...allowed.map((a) => `^${a}/`)] },
+});
+const inServer = (name, from, forbidden) => ({
+  name,
+  severity: 'error',
+  from: { path: `^packages/server/src/(${from})\\.ts$` },
+  to: { path: `^packages/server/src/(${forbidden})\\.ts$` },
+});
+const only = (name, what, from) => ({
+  name,
+  severity: 'error',
+  from: { path: '^packages/[^/]+/src/', pathNot: from },
+  to: { path: what },
+});
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    layer('contract-is-a-leaf', 'packages/contract', []),
+    layer('server-uses-contract', 'packages/server', ['packages/contract']),
+    layer('nestjs-uses-server', 'packages/nestjs', ['packages/server', 'packages/contract']),
+    layer('client-uses-contract', 'packages/client', ['packages/contract']),
+    layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
+    inServer('node-below-session', 'node|hub|broker/.*|protocol|principal|errors|limits', 'upgrade|session|commands|recovery|outbox'),
+    inServer('hub-below-node', 'hub|broker/.*', 'node'),
+    inServer('session-below-upgrade', 'session|commands|recovery|outbox', 'upgrade'),
+    only('only-the-doors-touch-ws', 'node_modules/ws/', '^packages/server/src/(upgrade|session|outbox)\\.ts$'),
+    only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
+    only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
+    only('only-client-knows-centrifuge', 'node_modules/centrifuge/', '^packages/client/src/'),
+    {
+      name: 'no-deep-import',
+      severity: 'error',
+      from: { path: '^(packages|apps)/([^/]+)/' },
+      to: { path: '^packages/([^/]+)/src/(?!(index|testing)\\.tsx?$)', pathNot: '^$1/$2/' },
+    },
+    {
+      name: 'demo-halves-are-apart',
+      severity: 'error',
+      from: { path: '^apps/demo/(server|web)/src' },
+      to: { path: '^apps/demo/', pathNot: '^apps/demo/$1/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      conditionNames: ['@trunkline/source', 'import', 'types', 'default'],
+      exportsFields: ['exports'],
+    },
+  },
+};

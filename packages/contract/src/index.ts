@@ -1,0 +1,48 @@
+export {
+  type Channel,
+  channelKey,
+  isReservedRoom,
+  isRole,
+  isRoom,
+  isUserId,
+  parseChannelKey,
+  parseRoomAddress,
+  type RoomAddress,
+  type Target,
+  wireName,
+} from './channel.ts';
+export {
+  type AppEvent,
+  type Envelope,
+  type EventData,
+  type EventFor,
+  type EventMetadata,
+  type EventScope,
+  type Events,
+  isEventType,
+  matchesEventType,
+  REFRESH_EVENT,
+  type ReceivedEvent,
+  type RefreshSignal,
+} from './event.ts';
+export {
+  isOperationEvent,
+  isTerminal,
+  type OperationComplete,
+  type OperationError,
+  type OperationEventType,
+  type OperationProgress,
+  type OperationState,
+  operationEventProblem,
+  operationLabel,
+  toPercentage,
+} from './operation.ts';
+export {
+  describeRealm,
+  isRealm,
+  isSameRealm,
+  isTenantId,
+  PLATFORM,
+  type Realm,
+  tenantRealm,
+} from './realm.ts';

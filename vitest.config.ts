@@ -1,0 +1,42 @@
+import { fileURLToPath } from 'node:url';
+import { defaultClientConditions, defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const source = '@trunkline/source';
+const demoServer = fileURLToPath(new URL('./apps/demo/server/src', import.meta.url));
+
+export default defineConfig({
+  resolve: { conditions: [source, ...defaultClientConditions] },
+  ssr: { resolve: { conditions: [source, ...defaultServerConditions] } },
+  // oxc lowers legacy decorators and emits design:paramtypes, whatever tsconfig covers the file
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  test: {
+    projects: [
+      {
+        extends: true,
+        resolve: { alias: { '@': demoServer } },
+        test: {
+          name: 'node',
+          include: [
+            'packages/{contract,server,nestjs,client}/test/**/*.test.ts',
+            'apps/demo/server/test/**/*.test.ts',
+            'test/{delivery,guide}/**/*.test.ts',
+          ],
+          exclude: ['**/*.dom.test.ts', '**/node_modules/**'],
+          environment: 'node',
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'dom',
+          include: ['packages/react/test/**/*.test.tsx', 'packages/client/test/**/*.dom.test.ts'],
+          environment: 'happy-dom',
+          testTimeout: 20_000,
+        },
+      },
+    ],
+  },
+});
