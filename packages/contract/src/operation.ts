@@ -79,7 +79,10 @@ export function operationLabel(operationType: string): string {
     .join(' ');
 }
 
-/** What is wrong with an operation event's data, as a sentence; `null` when nothing is. */
+/**
+ * What is wrong with an operation event's data, as a sentence; `null` when nothing is.
+ * A percentage is never wrong: what is no number shows as an indeterminate bar.
+ */
 export function operationEventProblem(type: OperationEventType, data: unknown): string | null {
   if (typeof data !== 'object' || data === null) return 'data must be an object';
   const event = data as Record<string, unknown>;
@@ -89,12 +92,9 @@ export function operationEventProblem(type: OperationEventType, data: unknown): 
       return `data.${field} must be a string of 1 to 200 characters`;
     }
   }
-  const { attempt, percentage } = event;
+  const { attempt } = event;
   if (attempt !== undefined && !(Number.isSafeInteger(attempt) && (attempt as number) > 0)) {
     return 'data.attempt must be a whole number from 1';
-  }
-  if (percentage !== undefined && percentage !== null && toPercentage(percentage) === undefined) {
-    return 'data.percentage must be a number from 0 to 100';
   }
   if (type === 'operation:error' && !isErrorText(event['error'])) {
     return 'data.error must be a text, or an object with a message';
