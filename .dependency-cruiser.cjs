@@ -19,16 +19,29 @@ const only = (name, what, from) => ({
 });
 module.exports = {
   forbidden: [
-    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     layer('contract-is-a-leaf', 'packages/contract', []),
     layer('server-uses-contract', 'packages/server', ['packages/contract']),
     layer('nestjs-uses-server', 'packages/nestjs', ['packages/server', 'packages/contract']),
     layer('client-uses-contract', 'packages/client', ['packages/contract']),
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
-    inServer('node-below-session', 'node|hub|broker/.*|protocol|principal|errors|limits', 'upgrade|session|commands|recovery|outbox'),
+    inServer(
+      'node-below-session',
+      'node|hub|broker/.*|protocol|principal|errors|limits',
+      'upgrade|session|commands|recovery|outbox',
+    ),
     inServer('hub-below-node', 'hub|broker/.*', 'node'),
     inServer('session-below-upgrade', 'session|commands|recovery|outbox', 'upgrade'),
-    only('only-the-doors-touch-ws', 'node_modules/ws/', '^packages/server/src/(upgrade|session|outbox)\\.ts$'),
+    only(
+      'only-the-doors-touch-ws',
+      'node_modules/ws/',
+      '^packages/server/src/(upgrade|session|outbox)\\.ts$',
+    ),
     only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
     only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
     only('only-client-knows-centrifuge', 'node_modules/centrifuge/', '^packages/client/src/'),
