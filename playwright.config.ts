@@ -1,0 +1,25 @@
+import { defineConfig, devices } from '@playwright/test';
+import { chromiumArgs, chromiumPath } from './scripts/chromium.ts';
+
+const executablePath = chromiumPath();
+
+// No webServer: each test starts the demo it needs, with data of its own.
+export default defineConfig({
+  testDir: './test/e2e',
+  outputDir: './node_modules/.cache/playwright',
+  reporter: [['list']],
+  timeout: 60_000,
+  workers: 2,
+  fullyParallel: false,
+  forbidOnly: process.env['CI'] !== undefined,
+  use: { trace: 'retain-on-failure' },
+  projects: [
+    {
+      name: 'chromium',
+      use: {
+        ...devices['Desktop Chrome'],
+        launchOptions: { ...(executablePath ? { executablePath } : {}), args: chromiumArgs },
+      },
+    },
+  ],
+});

@@ -1,0 +1,137 @@
+import { readdirSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { provideChromium } from './chromium.ts';
+import { type CommandResult, runAll, runCommand } from './command.ts';
+
+/** What a stage counted. A gate counts as one test. */
+export interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Shown when something failed. */
+  readonly output: string;
+}
+
+/** One step of `npm test`. */
+export interface Stage {
+  readonly name: string;
+  /** `filters` are the words behind `--only unit`: file names for the test runners. */
+  readonly run: (filters: readonly string[]) => Promise<Outcome>;
+}
+
+const cache = 'node_modules/.cache/trunkline-test';
+const testLimitMs = 240_000;
+
+/** Every step, in the order in which they run. */
+export const stages: readonly Stage[] = [
+  gate('format', () => runCommand('biome', ['check', '--linter-enabled=false', '.'])),
+  gate('lint', () => runCommand('oxlint', ['--type-aware', '--deny-warnings', '.'])),
+  gate('types', () => runCommand('tsc', ['-b'])),
+  gate('imports', () => runCommand('depcruise', ['--output-type', 'err', ...sourceFolders()])),
+  gate('packages', checkPackages),
+  gate('unused', () => runCommand('knip', ['--no-progress'])),
+  { name: 'unit', run: runVitest },
+  { name: 'browser', run: runPlaywright },
+];
+
+function gate(name: string, check: () => Promise<CommandResult>): Stage {
+  const run = async (): Promise<Outcome> => {
+    const { ok, output } = await check();
+    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, output };
+  };
+  return { name, run };
+}
+
+function sourceFolders(): string[] {
+  const packages = readdirSync('packages').map((name) => `packages/${name}/src`);
+  return [...packages, 'apps/demo/server/src', 'apps/demo/web/src'];
+}
+
+/** Would the packages, as npm would publish them, resolve for everybody (ESM only)? */
+function checkPackages(): Promise<CommandResult> {
+  const commands = readdirSync('packages').flatMap((name) => [
+    ['publint', 'run', '--strict', `packages/${name}`],
+    ['attw', '--pack', `packages/${name}`, '--profile', 'esm-only'],
+  ]);
+  return runAll(commands);
+}
+
+async function runVitest(filters: readonly string[]): Promise<Outcome> {
+  const file = await freshReport('vitest.json');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const result = await runCommand('vitest', ['run', ...reporters, ...filters], {
+    limitMs: testLimitMs,
+  });
+  const report = (await readJson(file)) as VitestReport | null;
+  return countTests(result, report && countVitest(report));
+}
+
+async function runPlaywright(filters: readonly string[]): Promise<Outcome> {
+  const chromium = await provideChromium();
+  if (!chromium.ok) return { passed: 0, failed: 1, skipped: 0, output: chromium.problem };
+  const file = await freshReport('playwright.json');
+  const result = await runCommand('playwright', ['test', '--reporter=list,json', ...filters], {
+    limitMs: testLimitMs,
+    env: { PLAYWRIGHT_JSON_OUTPUT_FILE: file },
+  });
+  const report = (await readJson(file)) as PlaywrightReport | null;
+  return countTests(result, report && countPlaywright(report));
+}
+
+type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>;
+
+/** A run that broke (no report, no tests, an error outside the tests) is one failure more. */
+function countTests({ ok, output }: CommandResult, counts: Counts | null): Outcome {
+  if (!counts) return { passed: 0, failed: 1, skipped: 0, output: `${output}\nIt left no report.` };
+  const isEmpty = counts.passed + counts.failed + counts.skipped === 0;
+  const brokeOutside = counts.failed === 0 && (!ok || isEmpty);
+  return { ...counts, failed: counts.failed + (brokeOutside ? 1 : 0), output };
+}
+
+interface VitestReport {
+  numPassedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  numFailedTests: number;
+  testResults: { status: string; assertionResults: { status: string }[] }[];
+}
+
+function countVitest(report: VitestReport): Counts {
+  // A file that does not load has no tests that could fail: the file is the failure.
+  const brokenFiles = report.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+  );
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles.length,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+interface PlaywrightReport {
+  stats: { expected: number; unexpected: number; flaky: number; skipped: number };
+}
+
+function countPlaywright({ stats }: PlaywrightReport): Counts {
+  return {
+    passed: stats.expected + stats.flaky,
+    failed: stats.unexpected,
+    skipped: stats.skipped,
+  };
+}
+
+/** An old report must never be counted again. */
+async function freshReport(name: string): Promise<string> {
+  await mkdir(cache, { recursive: true });
+  await rm(`${cache}/${name}`, { force: true });
+  return `${cache}/${name}`;
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch {
+    return null;
+  }
+}
