@@ -1,0 +1,72 @@
+import type { HistoryLimits } from '../limits.ts';
+
+/** Where a reader stands in a stream: an offset means something only inside its epoch. */
+export interface StreamPosition {
+  /** Random name of one life of the stream; if it changed, offsets mean nothing. */
+  readonly epoch: string;
+  /** Number of the publication, from 1, without holes; 0 before the first. */
+  readonly offset: number;
+}
+
+/** One item of a channel. */
+export interface Publication {
+  /** The exact JSON text that was published: it is never parsed and printed again. */
+  readonly data: string;
+  /** Its place in the stream; 0 when the channel keeps no history. */
+  readonly offset: number;
+}
+
+/** A channel's past after some offset, and where the stream stands now. */
+export interface History {
+  /** In ascending order of offset, up to the top. May begin late: what was trimmed is missing. */
+  readonly publications: readonly Publication[];
+  readonly top: StreamPosition;
+}
+
+/** How to publish. */
+export interface PublishOptions {
+  /** What to keep; `null` keeps nothing and gives no offset. */
+  readonly history: HistoryLimits | null;
+  /** A second publish with the same key on the same channel within 5 minutes changes nothing and gets the first one's position. */
+  readonly idempotencyKey?: string;
+}
+
+/** Called for each publication of a subscribed channel, in offset order per channel. */
+export type OnPublication = (channel: string, publication: Publication, epoch: string) => void;
+
+/**
+ * What all nodes share: publish, subscribe, history. Channels are opaque keys to it.
+ *
+ * Guarantees that every engine gives:
+ * - `publish` assigns the offset, appends and announces in one atomic step: announcements of a
+ *   channel come in offset order, and a publication that can be read has been announced or will be.
+ * - Calls of one node for one channel get offsets in call order, awaited or not.
+ * - Once `subscribe` has resolved, every later publication of the channel is announced, at most
+ *   once. Losing one is legal (a network may), hiding it is not: offsets have no holes.
+ * - `history` never answers with a hole, and creates the epoch of a stream that it is first to touch.
+ */
+export interface Broker {
+  start(onPublication: OnPublication): Promise<void>;
+  /**
+   * Resolves when the publication is stored. Rejects with `BrokerUnavailableError` when it
+   * certainly was not; any other rejection leaves it unknown.
+   */
+  publish(channel: string, data: string, options: PublishOptions): Promise<StreamPosition>;
+  subscribe(channel: string): Promise<void>;
+  unsubscribe(channel: string): Promise<void>;
+  /** Everything after `afterOffset` that is still kept; `null` asks for the top alone. */
+  history(channel: string, afterOffset: number | null): Promise<History>;
+  stop(): Promise<void>;
+}
+
+/** The broker could not be reached: nothing was published. */
+export class BrokerUnavailableError extends Error {
+  override readonly name = 'BrokerUnavailableError';
+  readonly code = 'BROKER_UNAVAILABLE';
+}
+
+/** The broker was asked and did not answer in time: the event may or may not be published. */
+export class PublishTimeoutError extends Error {
+  override readonly name = 'PublishTimeoutError';
+  readonly code = 'PUBLISH_TIMEOUT';
+}

@@ -1,0 +1,151 @@
+import { randomInt } from 'node:crypto';
+import { parseChannelKey } from '@trunkline/contract';
+import type {
+  Broker,
+  History,
+  OnPublication,
+  Publication,
+  PublishOptions,
+  StreamPosition,
+} from './broker.ts';
+import { ItemStore, type Stream } from './item-store.ts';
+
+/** Options of the memory engine. */
+export interface MemoryBrokerOptions {
+  /** Bytes of publications kept in all. Default 64 MiB. */
+  maxBytes?: number;
+  /** Bytes of publications kept for one tenant. Default 16 MiB. */
+  maxBytesPerTenant?: number;
+  /** Milliseconds that an untouched stream keeps its epoch and offset. Default 7 days. */
+  streamTtlMs?: number;
+}
+
+const MIB = 1024 * 1024;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const IDEMPOTENCY_MS = 5 * 60 * 1000;
+const MAX_IDEMPOTENCY_KEYS = 100_000;
+const SWEEP_MS = 1_000;
+const EPOCH_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/**
+ * The engine of a single node: no infrastructure, and bounded. It survives nothing: a restart
+ * gives every stream a new epoch, so that everybody who comes back is told to refetch.
+ */
+export class MemoryBroker implements Broker {
+  readonly #streams = new Map<string, Stream>();
+  readonly #subscribed = new Set<string>();
+  readonly #published = new Map<string, { position: StreamPosition; expiresAt: number }>();
+  readonly #items: ItemStore;
+  readonly #streamTtlMs: number;
+  #onPublication: OnPublication = () => {};
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: MemoryBrokerOptions = {}) {
+    this.#items = new ItemStore(
+      options.maxBytes ?? 64 * MIB,
+      options.maxBytesPerTenant ?? 16 * MIB,
+    );
+    this.#streamTtlMs = options.streamTtlMs ?? 7 * DAY_MS;
+  }
+
+  async start(onPublication: OnPublication): Promise<void> {
+    this.#onPublication = onPublication;
+    this.#sweeper = setInterval(() => this.#sweep(Date.now()), SWEEP_MS);
+    this.#sweeper.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#subscribed.clear();
+    this.#onPublication = () => {};
+  }
+
+  // Offset, append and announce without an await in between: that is the atomic step.
+  async publish(channel: string, data: string, options: PublishOptions): Promise<StreamPosition> {
+    const now = Date.now();
+    const key =
+      options.idempotencyKey === undefined ? null : `${channel}\n${options.idempotencyKey}`;
+    const earlier = key === null ? undefined : this.#published.get(key);
+    if (earlier && earlier.expiresAt > now) return earlier.position;
+    const { publication, position } = this.#append(channel, data, options, now);
+    if (key !== null) this.#remember(key, position, now);
+    if (this.#subscribed.has(channel)) this.#onPublication(channel, publication, position.epoch);
+    return position;
+  }
+
+  async subscribe(channel: string): Promise<void> {
+    this.#subscribed.add(channel);
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    this.#subscribed.delete(channel);
+  }
+
+  async history(channel: string, afterOffset: number | null): Promise<History> {
+    const stream = this.#touch(channel, Date.now());
+    const publications =
+      afterOffset === null ? [] : stream.items.filter(({ offset }) => offset > afterOffset);
+    return { publications, top: { epoch: stream.epoch, offset: stream.top } };
+  }
+
+  #append(
+    channel: string,
+    data: string,
+    { history }: PublishOptions,
+    now: number,
+  ): { publication: Publication; position: StreamPosition } {
+    if (!history) return { publication: { data, offset: 0 }, position: { epoch: '', offset: 0 } };
+    const stream = this.#touch(channel, now);
+    stream.top += 1;
+    const publication: Publication = { data, offset: stream.top };
+    this.#items.add(stream, publication, history, now);
+    return { publication, position: { epoch: stream.epoch, offset: stream.top } };
+  }
+
+  /** The stream of a channel, made when it is first touched, with what has expired removed. */
+  #touch(channel: string, now: number): Stream {
+    const stream = this.#streams.get(channel) ?? this.#create(channel);
+    stream.forgetAt = now + this.#streamTtlMs;
+    if (stream.expiresAt <= now) this.#items.drop(stream);
+    return stream;
+  }
+
+  #create(channel: string): Stream {
+    const realm = parseChannelKey(channel)?.realm;
+    const stream: Stream = {
+      tenantId: realm?.kind === 'tenant' ? realm.tenantId : '',
+      epoch: newEpoch(),
+      top: 0,
+      items: [],
+      bytes: 0,
+      expiresAt: Infinity,
+      forgetAt: Infinity,
+    };
+    this.#streams.set(channel, stream);
+    return stream;
+  }
+
+  #remember(key: string, position: StreamPosition, now: number): void {
+    this.#published.delete(key);
+    this.#published.set(key, { position, expiresAt: now + IDEMPOTENCY_MS });
+    if (this.#published.size <= MAX_IDEMPOTENCY_KEYS) return;
+    const [oldest] = this.#published.keys();
+    if (oldest !== undefined) this.#published.delete(oldest);
+  }
+
+  #sweep(now: number): void {
+    for (const [channel, stream] of this.#streams) {
+      if (stream.expiresAt <= now) this.#items.drop(stream);
+      if (stream.forgetAt <= now && !this.#subscribed.has(channel)) this.#streams.delete(channel);
+    }
+    for (const [key, { expiresAt }] of this.#published) {
+      if (expiresAt > now) break; // in order of insertion, so of expiry
+      this.#published.delete(key);
+    }
+  }
+}
+
+/** Eight random letters: the name of one life of a stream. */
+function newEpoch(): string {
+  return Array.from({ length: 8 }, () => EPOCH_LETTERS[randomInt(EPOCH_LETTERS.length)]).join('');
+}

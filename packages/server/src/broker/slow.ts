@@ -1,0 +1,78 @@
+import type { Broker, History, OnPublication, PublishOptions, StreamPosition } from './broker.ts';
+import { MemoryBroker } from './memory.ts';
+
+/** Options of the slow engine. */
+export interface SlowBrokerOptions {
+  /** The longest delay of one step, milliseconds. Default 5. */
+  maxDelayMs?: number;
+  /** A number from 0 up to 1, as `Math.random` gives; seed it to replay a run. */
+  random?: () => number;
+}
+
+/**
+ * A test double: the memory engine behind random delays, as over a network. Announcements of one
+ * channel keep their order. The memory engine itself never yields, so that it cannot show a
+ * publication that comes between reading history and writing the reply; this one does.
+ */
+export class SlowBroker implements Broker {
+  readonly #inner = new MemoryBroker();
+  readonly #maxDelayMs: number;
+  readonly #random: () => number;
+  /** The last step of each channel's way in and of its way out. */
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  constructor({ maxDelayMs = 5, random = Math.random }: SlowBrokerOptions = {}) {
+    this.#maxDelayMs = maxDelayMs;
+    this.#random = random;
+  }
+
+  async start(onPublication: OnPublication): Promise<void> {
+    await this.#inner.start((channel, publication, epoch) => {
+      void this.#inOrder(`out ${channel}`, () => onPublication(channel, publication, epoch));
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#inner.stop();
+    await Promise.allSettled(this.#tails.values());
+  }
+
+  async publish(channel: string, data: string, options: PublishOptions): Promise<StreamPosition> {
+    const publish = () => this.#inner.publish(channel, data, options);
+    const position = await this.#inOrder(`in ${channel}`, publish);
+    await this.#delay();
+    return position;
+  }
+
+  async subscribe(channel: string): Promise<void> {
+    await this.#delay();
+    await this.#inner.subscribe(channel);
+    await this.#delay();
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    await this.#delay();
+    await this.#inner.unsubscribe(channel);
+  }
+
+  async history(channel: string, afterOffset: number | null): Promise<History> {
+    await this.#delay();
+    const history = await this.#inner.history(channel, afterOffset);
+    await this.#delay();
+    return history;
+  }
+
+  /** Runs a step after a delay of its own, but never before the earlier ones of the same line. */
+  async #inOrder<T>(line: string, step: () => T | Promise<T>): Promise<T> {
+    const earlier = this.#tails.get(line) ?? Promise.resolve();
+    const running = Promise.allSettled([earlier, this.#delay()]).then(step);
+    this.#tails.set(line, running);
+    return await running;
+  }
+
+  async #delay(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, this.#random() * this.#maxDelayMs);
+    await promise;
+  }
+}

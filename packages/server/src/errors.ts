@@ -1,0 +1,95 @@
+// The two closed error tables of the protocol. A number's range tells a client what to do:
+// errors fail one command; disconnects end the connection, 3000–3499 come back, 3500–3999 stay away.
+
+/** Fails one command. Sent as `{ id, error: { code, message, temporary? } }` (protocol, section 9). */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code: number;
+  /** May the client try the same command again, with back-off? */
+  readonly temporary: boolean;
+
+  constructor(code: number, message: string, temporary = false) {
+    super(message);
+    this.code = code;
+    this.temporary = temporary;
+  }
+}
+
+/** Every error that this server answers a command with. */
+export const protocolErrors: Readonly<Record<ProtocolErrorName, ProtocolError>> = {
+  internal: new ProtocolError(100, 'internal server error', true),
+  permissionDenied: new ProtocolError(103, 'permission denied'),
+  alreadySubscribed: new ProtocolError(105, 'already subscribed'),
+  limitExceeded: new ProtocolError(106, 'limit exceeded'),
+  badRequest: new ProtocolError(107, 'bad request'),
+  notAvailable: new ProtocolError(108, 'not available'),
+  unrecoverable: new ProtocolError(112, 'unrecoverable position'),
+};
+
+type ProtocolErrorName =
+  | 'internal'
+  | 'permissionDenied'
+  | 'alreadySubscribed'
+  | 'limitExceeded'
+  | 'badRequest'
+  | 'notAvailable'
+  | 'unrecoverable';
+
+/**
+ * Ends a connection: the WebSocket's close code and reason (protocol, section 10).
+ * A reason is plain words: one that parses as JSON (`1`, `true`) would be read as advice.
+ */
+export class Disconnect extends Error {
+  override readonly name = 'Disconnect';
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string) {
+    super(`${code} ${reason}`);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** Every reason for which this server ends a connection. */
+export const disconnects: Readonly<Record<DisconnectName, Disconnect>> = {
+  connectionClosed: new Disconnect(3000, 'connection closed'),
+  shutdown: new Disconnect(3001, 'shutdown'),
+  internal: new Disconnect(3004, 'internal server error'),
+  expired: new Disconnect(3005, 'connection expired'),
+  slow: new Disconnect(3008, 'slow'),
+  insufficientState: new Disconnect(3010, 'insufficient state'),
+  noPong: new Disconnect(3012, 'no pong'),
+  tooManyRequests: new Disconnect(3013, 'too many requests'),
+  invalidToken: new Disconnect(3500, 'invalid token'),
+  badRequest: new Disconnect(3501, 'bad request'),
+  stale: new Disconnect(3502, 'stale'),
+  channelLimit: new Disconnect(3505, 'channel limit'),
+  notAvailable: new Disconnect(3508, 'not available'),
+};
+
+type DisconnectName =
+  | 'connectionClosed'
+  | 'shutdown'
+  | 'internal'
+  | 'expired'
+  | 'slow'
+  | 'insufficientState'
+  | 'noPong'
+  | 'tooManyRequests'
+  | 'invalidToken'
+  | 'badRequest'
+  | 'stale'
+  | 'channelLimit'
+  | 'notAvailable';
+
+/** Why a client-side subscription ended; from 2500 on the client subscribes again at once. */
+export interface Unsubscribed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Every reason for which this server ends a client-side subscription. */
+export const unsubscribed: Readonly<Record<'insufficientState', Unsubscribed>> = {
+  insufficientState: { code: 2500, reason: 'insufficient state' },
+};

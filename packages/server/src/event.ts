@@ -1,0 +1,164 @@
+import {
+  type AppEvent,
+  type Envelope,
+  type EventScope,
+  isEventType,
+  isOperationEvent,
+  operationEventProblem,
+  type Realm,
+} from '@trunkline/contract';
+import { ulid } from 'ulid';
+import type { Limits } from './limits.ts';
+
+/** Whom an event goes to, as its receivers will read it. */
+export interface EventAddress {
+  readonly realm: Realm;
+  readonly scope: EventScope;
+  /** The room's name when the scope is `room`. */
+  readonly room?: string;
+  /** Client id of the connection whose request caused the event. */
+  readonly origin?: string;
+}
+
+/** An event in the form in which it travels: serialised once, before any fan-out. */
+export interface SealedEvent {
+  readonly id: string;
+  /** The envelope as JSON text. */
+  readonly json: string;
+  /** UTF-8 bytes of the JSON text. */
+  readonly bytes: number;
+}
+
+/** The event is not one: wrong type or data. The message says what was expected. */
+export class InvalidEventError extends TypeError {
+  override readonly name = 'InvalidEventError';
+  readonly code = 'INVALID_EVENT';
+}
+
+/** The event's data has no JSON form. The message names the place. */
+export class EventNotSerialisableError extends TypeError {
+  override readonly name = 'EventNotSerialisableError';
+  readonly code = 'EVENT_NOT_SERIALISABLE';
+}
+
+/** The event is larger than `limits.maxEventBytes`. */
+export class PayloadTooLargeError extends RangeError {
+  override readonly name = 'PayloadTooLargeError';
+  readonly code = 'PAYLOAD_TOO_LARGE';
+}
+
+/**
+ * Checks an event and puts it in its envelope. The caller's object is not kept. Throws
+ * `InvalidEventError`, `EventNotSerialisableError` or `PayloadTooLargeError`.
+ */
+export function sealEvent(
+  event: AppEvent,
+  address: EventAddress,
+  limits: Pick<Limits, 'maxEventBytes'>,
+): SealedEvent {
+  checkEvent(event);
+  const { type, data, metadata } = event;
+  const { realm, scope, room, origin } = address;
+  const envelope: Envelope = {
+    v: 1,
+    id: ulid(),
+    ts: Date.now(),
+    type,
+    data: data === undefined ? null : data,
+    ...(metadata === undefined ? {} : { metadata }),
+    scope,
+    ...(realm.kind === 'tenant' ? { tenantId: realm.tenantId } : {}),
+    ...(room === undefined ? {} : { room }),
+    ...(origin === undefined ? {} : { origin }),
+  };
+  const json = serialise(envelope);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > limits.maxEventBytes) throw tooLarge(type, bytes, limits.maxEventBytes);
+  return { id: envelope.id, json, bytes };
+}
+
+function checkEvent(event: AppEvent): void {
+  if (typeof event !== 'object' || event === null) {
+    throw new InvalidEventError('An event is { type, data, metadata? }');
+  }
+  const { type, data, metadata } = event;
+  if (!isEventType(type)) {
+    throw new InvalidEventError(
+      `An event's type is segments of a-z 0-9 . _ - joined by ":", at most 128 characters, got ${describe(type)}`,
+    );
+  }
+  if (type.startsWith('trunkline:')) {
+    throw new InvalidEventError(
+      `Event types "trunkline:…" are Trunkline's own, got ${describe(type)}`,
+    );
+  }
+  if (isOperationEvent(type)) checkOperation(type, data);
+  const tables = metadata?.tablesToRefresh;
+  if (tables !== undefined && !isTableNames(tables)) {
+    throw new InvalidEventError('metadata.tablesToRefresh must be an array of table names');
+  }
+}
+
+/** Is this a list of table names, none of them empty? */
+export function isTableNames(tables: unknown): tables is string[] {
+  return Array.isArray(tables) && tables.every((name) => typeof name === 'string' && name !== '');
+}
+
+function checkOperation(type: Parameters<typeof operationEventProblem>[0], data: unknown): void {
+  const problem = operationEventProblem(type, data);
+  if (problem) throw new InvalidEventError(`Event ${type}: ${problem}`);
+}
+
+function serialise(envelope: Envelope): string {
+  try {
+    return JSON.stringify(envelope, (_key, value: unknown) => {
+      if (isUnserialisable(value)) throw new TypeError(`${typeOf(value)} has no JSON form`);
+      return value;
+    });
+  } catch (cause) {
+    const where = findUnserialisable({ data: envelope.data, metadata: envelope.metadata }, [], '');
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EventNotSerialisableError(
+      `Event ${envelope.type} cannot be serialised at ${where ?? 'data'}: ${reason}`,
+      { cause },
+    );
+  }
+}
+
+/** The path of the first value that JSON cannot hold, a circular reference included. */
+function findUnserialisable(value: unknown, parents: object[], path: string): string | null {
+  if (isUnserialisable(value)) return path;
+  if (typeof value !== 'object' || value === null) return null;
+  if (parents.includes(value)) return path;
+  for (const [key, child] of Object.entries(value)) {
+    const childPath = Array.isArray(value) ? `${path}[${key}]` : path ? `${path}.${key}` : key;
+    const found = findUnserialisable(child, [...parents, value], childPath);
+    if (found) return found;
+  }
+  return null;
+}
+
+// JSON.stringify would drop functions and symbols and print {} for a Map, in silence.
+function isUnserialisable(value: unknown): boolean {
+  return (
+    typeof value === 'bigint' ||
+    typeof value === 'function' ||
+    typeof value === 'symbol' ||
+    value instanceof Map ||
+    value instanceof Set
+  );
+}
+
+function typeOf(value: unknown): string {
+  return value instanceof Map ? 'a Map' : value instanceof Set ? 'a Set' : `a ${typeof value}`;
+}
+
+function tooLarge(type: string, bytes: number, maxBytes: number): PayloadTooLargeError {
+  return new PayloadTooLargeError(
+    `Event ${type} has ${bytes} bytes, the limit is ${maxBytes}: send a reference (an id, a URL) and let the page fetch the rest`,
+  );
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 140)) : typeof value;
+}

@@ -1,0 +1,51 @@
+/** What a heartbeat needs from its session, and how fast it beats. */
+export interface HeartbeatOptions {
+  /** Milliseconds from one ping to the next. */
+  readonly pingIntervalMs: number;
+  /** Milliseconds until a missing pong ends the connection. */
+  readonly pongTimeoutMs: number;
+  sendPing(): void;
+  onNoPong(): void;
+}
+
+/**
+ * Finds dead peers: pings at a fixed interval, the first after a random part of it so that clients
+ * that came together do not answer together, and expects a pong to each.
+ */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #pingedAt: number | null = null;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#pingIn(this.#options.pingIntervalMs * (0.5 + Math.random() / 2));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Takes a pong. `false`: it answers no ping. */
+  pong(): boolean {
+    if (this.#pingedAt === null) return false;
+    const elapsedMs = performance.now() - this.#pingedAt;
+    this.#pingedAt = null;
+    this.#pingIn(this.#options.pingIntervalMs - elapsedMs);
+    return true;
+  }
+
+  #pingIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#ping(), delayMs);
+  }
+
+  #ping(): void {
+    this.#pingedAt = performance.now();
+    this.#options.sendPing();
+    this.#timer = setTimeout(() => this.#options.onNoPong(), this.#options.pongTimeoutMs);
+  }
+}

@@ -1,0 +1,90 @@
+/** How much of a channel's past is kept. What is outside any of the three is forgotten. */
+export interface HistoryLimits {
+  /** Publications kept per channel. */
+  readonly size: number;
+  /** Milliseconds after the last publication until all of them are dropped. */
+  readonly ttlMs: number;
+  /** Bytes of publication data kept per channel. */
+  readonly maxBytes: number;
+}
+
+/** Every limit of a node. Each is an option; unlimited needs a literal `Infinity`. */
+export interface Limits {
+  /** Bytes of one message from a client; more closes with 1009. Default 64 KiB. */
+  readonly maxMessageBytes: number;
+  /** Fragments of one message from a client; more closes with 1008. Default 64. */
+  readonly maxFragments: number;
+  /** Bytes waiting for one client (our queue and the socket's); more closes with 3008. Default 1 MiB. */
+  readonly maxQueuedBytes: number;
+  /** Bytes of publications in one connect or subscribe reply; more is not recovered. Default 512 KiB. */
+  readonly maxRecoveryBytes: number;
+  /** Subscriptions of one connection, server-side ones included. Default 128. */
+  readonly maxSubscriptions: number;
+  /** Commands of one connection waiting for their turn; more closes with 3013. Default 256. */
+  readonly maxPendingCommands: number;
+  /** Milliseconds that a socket may live without a successful connect; then 3502. Default 5 s. */
+  readonly connectDeadlineMs: number;
+  /** Milliseconds between two pings. Default 25 s. */
+  readonly pingIntervalMs: number;
+  /** Milliseconds that a client has for its pong; then 3012. Default 8 s. */
+  readonly pongTimeoutMs: number;
+  /** Milliseconds that a hook of the app may take; then it counts as failed. Default 5 s. */
+  readonly hookTimeoutMs: number;
+  /** Milliseconds that a send waits for the broker; then its receipt says `unknown`. Default 2 s. */
+  readonly publishTimeoutMs: number;
+  /** Bytes of one event as sent; more rejects with `PayloadTooLargeError`. Default 128 KiB. */
+  readonly maxEventBytes: number;
+  /** Bytes of one event from which on a warning is logged. Default 32 KiB. */
+  readonly warnEventBytes: number;
+  /** History of `@all`, role and room channels. Default 500 / 5 min / 512 KiB. */
+  readonly history: HistoryLimits;
+  /** History of `@user` channels. Default 100 / 5 min / 64 KiB. */
+  readonly userHistory: HistoryLimits;
+}
+
+const KIB = 1024;
+const MINUTE_MS = 60_000;
+
+/** The limits of a node that was told none. */
+export const defaultLimits: Limits = {
+  maxMessageBytes: 64 * KIB,
+  maxFragments: 64,
+  maxQueuedBytes: 1024 * KIB,
+  maxRecoveryBytes: 512 * KIB,
+  maxSubscriptions: 128,
+  maxPendingCommands: 256,
+  connectDeadlineMs: 5_000,
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 8_000,
+  hookTimeoutMs: 5_000,
+  publishTimeoutMs: 2_000,
+  maxEventBytes: 128 * KIB,
+  warnEventBytes: 32 * KIB,
+  history: { size: 500, ttlMs: 5 * MINUTE_MS, maxBytes: 512 * KIB },
+  userHistory: { size: 100, ttlMs: 5 * MINUTE_MS, maxBytes: 64 * KIB },
+};
+
+/** The defaults with some of them replaced. Throws a `RangeError` for limits that cannot work. */
+export function resolveLimits(changes: Partial<Limits> = {}): Limits {
+  const limits: Limits = { ...defaultLimits, ...changes };
+  for (const [name, value] of Object.entries(flatten(limits))) {
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new RangeError(`limits.${name} must be a number above 0, got ${String(value)}`);
+    }
+  }
+  if (limits.pongTimeoutMs >= limits.pingIntervalMs) {
+    throw new RangeError('limits.pongTimeoutMs must be smaller than limits.pingIntervalMs');
+  }
+  // A reply at this limit must never trip the queue's own, or the client reconnects for ever.
+  if (limits.maxRecoveryBytes > limits.maxQueuedBytes / 2) {
+    throw new RangeError('limits.maxRecoveryBytes must be at most half of limits.maxQueuedBytes');
+  }
+  return limits;
+}
+
+function flatten(limits: Limits): Record<string, unknown> {
+  const { history, userHistory, ...rest } = limits;
+  const nested = (prefix: string, of: HistoryLimits) =>
+    Object.fromEntries(Object.entries(of).map(([name, value]) => [`${prefix}.${name}`, value]));
+  return { ...rest, ...nested('history', history), ...nested('userHistory', userHistory) };
+}

@@ -1,0 +1,20 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/**
+ * May a page of this origin open a connection? Its host and port must be the server's own or its
+ * origin listed; the scheme is not compared with ours, because TLS ends at proxies. Without an
+ * `Origin` it is no browser: allowed, unless it brings a cookie (design D4).
+ */
+export function isAllowedOrigin(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
+  const { origin, host, cookie } = headers;
+  if (origin === undefined) return cookie === undefined;
+  if (origins.includes(origin)) return true;
+  const url = parseUrl(origin);
+  if (!url || host === undefined) return false;
+  // Read the Host with the origin's scheme, so that a default port compares equal to none.
+  return url.host !== '' && url.host === parseUrl(`${url.protocol}//${host}`)?.host;
+}
+
+function parseUrl(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
+}

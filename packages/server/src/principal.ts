@@ -1,0 +1,59 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isRealm, isRole, isUserId, type Realm } from '@trunkline/contract';
+
+/** Who a session or a request acts for. Every access decision reads only this. */
+export interface Principal {
+  /** The app's id of the user, unique in the realm; `''` is an anonymous principal. */
+  readonly userId: string;
+  /** The one tenant (or the platform) in which this principal acts. */
+  readonly realm: Realm;
+  /** Roles inside the realm: each is a channel that the principal is subscribed to. */
+  readonly roles: readonly string[];
+  /** When the principal ends, milliseconds since 1970. Default: never. */
+  readonly expiresAt?: number;
+  /** Whatever the app wants to find again in its hooks; never sent. */
+  readonly claims?: unknown;
+}
+
+/** What is known of a connection or request before it is known who it acts for. */
+export interface Handshake {
+  readonly headers: IncomingHttpHeaders;
+  /** Path and query of the upgrade or the request. */
+  readonly url: string;
+  /** The connect command's token, or an HTTP request's bearer token. */
+  readonly token?: string;
+  /** The connect command's `data`, e.g. `{ tenantId }` of a page that works in one of several. */
+  readonly data?: unknown;
+  readonly remoteAddress: string;
+}
+
+/**
+ * Says who a handshake acts for. `null` refuses it for good (disconnect 3500: the client stays
+ * away). Throwing means "cannot tell now" (3004: it comes back): an outage of the user database
+ * must not log everybody out.
+ */
+export type Authenticate = (handshake: Handshake) => Principal | null | Promise<Principal | null>;
+
+/** Checks what an app's hook returned. Throws a `TypeError` that names the wrong field. */
+export function checkPrincipal(value: Principal): Principal {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`A principal is an object, got ${typeof value}`);
+  }
+  const { userId, realm, roles, expiresAt } = value;
+  if (userId !== '' && !isUserId(userId)) throw wrong('userId', 'a string of at most 128 bytes');
+  if (!isRealm(realm)) {
+    throw wrong(
+      'realm',
+      "{ kind: 'tenant', tenantId } or { kind: 'platform' }: no tenant is an error",
+    );
+  }
+  if (!Array.isArray(roles) || !roles.every(isRole)) throw wrong('roles', 'an array of role names');
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
+    throw wrong('expiresAt', 'milliseconds since 1970');
+  }
+  return value;
+}
+
+function wrong(field: string, expected: string): TypeError {
+  return new TypeError(`The principal's ${field} must be ${expected}`);
+}

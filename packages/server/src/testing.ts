@@ -1,0 +1,2 @@
+export { SlowBroker, type SlowBrokerOptions } from './broker/slow.ts';
+export { Session, type SessionInit } from './session.ts';

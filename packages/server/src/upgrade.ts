@@ -1,0 +1,112 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { disconnects } from './errors.ts';
+import type { Node } from './node.ts';
+import { isAllowedOrigin } from './origin.ts';
+import type { Handshake } from './principal.ts';
+import { Session, type SessionInit } from './session.ts';
+import { WebSocketTransport } from './transport.ts';
+
+/** How a node is attached to an HTTP server. */
+export interface AttachOptions {
+  /** Where clients connect. Default `/connection/websocket`. */
+  path?: string;
+  /** Origins that may connect besides the server's own, e.g. `https://app.example.com`. */
+  origins?: readonly string[];
+  /** Makes the session of a connection. Default: `new Session(init)`. */
+  createSession?: (init: SessionInit) => Session;
+}
+
+/** A node's door on an HTTP server. */
+export interface Door {
+  /** Takes the door off: new upgrades are no longer ours. Connections that exist stay. */
+  detach(): void;
+}
+
+/** Lets WebSocket clients in through an HTTP server. Upgrades of other paths are left alone. */
+export function attach(server: Server, node: Node, options: AttachOptions = {}): Door {
+  const { path = '/connection/websocket', origins = [] } = options;
+  const createSession = options.createSession ?? ((init) => new Session(init));
+  const sockets = newSocketServer(node);
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (pathOf(request) !== path) return refuseIfAlone(server, socket);
+    if (node.isDraining) return refuse(socket, '503 Service Unavailable', 'Retry-After: 1');
+    if (!isAllowedOrigin(request.headers, origins)) {
+      node.log.warn('origin_rejected', { origin: String(request.headers.origin) });
+      return refuse(socket, '403 Forbidden');
+    }
+    if (!speaksJson(request)) return refuse(socket, '400 Bad Request');
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const transport = new WebSocketTransport(webSocket);
+      bind(webSocket, createSession({ node, transport, handshake: handshakeOf(request) }));
+    });
+  };
+  server.on('upgrade', onUpgrade);
+  return { detach: () => server.off('upgrade', onUpgrade) };
+}
+
+/** Only JSON is spoken here. An empty header offers nothing; ws would answer 400 to it. */
+function speaksJson({ headers }: IncomingMessage): boolean {
+  const offered = headers['sec-websocket-protocol'];
+  if (offered === '') delete headers['sec-websocket-protocol'];
+  const names = offered?.split(',').map((name) => name.trim()) ?? [];
+  return !names.includes('centrifuge-protobuf') || names.includes('centrifuge-json');
+}
+
+function newSocketServer({ limits }: Node): WebSocketServer {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: limits.maxMessageBytes,
+    maxFragments: limits.maxFragments,
+    handleProtocols: (offered) => (offered.has('centrifuge-json') ? 'centrifuge-json' : false),
+  });
+}
+
+function bind(socket: WebSocket, session: Session): void {
+  socket.on('message', (data) => {
+    const frame = decodeUtf8(data); // sloppy clients send their JSON in binary frames
+    if (frame === null) session.close(disconnects.badRequest);
+    else session.receive(frame);
+  });
+  socket.on('close', () => session.closed());
+  // ws closes the socket after an error with the fitting code; `close` follows.
+  socket.on('error', () => {});
+}
+
+function handshakeOf(request: IncomingMessage): Handshake {
+  return {
+    headers: request.headers,
+    url: request.url ?? '/',
+    remoteAddress: request.socket.remoteAddress ?? '',
+  };
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0] ?? '/';
+}
+
+// Another listener may own the path. When there is none, an unanswered upgrade would hang.
+function refuseIfAlone(server: Server, socket: Duplex): void {
+  if (server.listenerCount('upgrade') === 1) refuse(socket, '404 Not Found');
+}
+
+function refuse(socket: Duplex, status: string, ...headers: string[]): void {
+  socket.on('error', () => {});
+  const lines = [`HTTP/1.1 ${status}`, 'Connection: close', 'Content-Length: 0', ...headers];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`, () => socket.destroy());
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function decodeUtf8(data: RawData): string | null {
+  try {
+    const bytes = Array.isArray(data) ? Buffer.concat(data) : data;
+    return utf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
