@@ -14,6 +14,18 @@ const buildStamp = join(root, 'node_modules', '.cache', 'trunkline-build');
 const bundledNode = join(root, 'node_modules', '.bin', 'node');
 const hasBundledNode = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
 
+// Development and optional dependencies are needed whatever NODE_ENV or the user's npm says.
+const npmCi = [
+  'ci',
+  '--include=dev',
+  '--include=optional',
+  '--no-audit',
+  '--no-fund',
+  '--loglevel=error',
+];
+/** Folders without anything that the build reads. */
+const notInput = new Set(['node_modules', 'dist', 'test', '.data']);
+
 checkHostNode();
 ensureInstalled();
 if (process.argv.includes('--build')) ensureBuilt();
@@ -42,16 +54,6 @@ function ensureInstalled() {
   checkBundledNode();
   writeStamp(installStamp, wanted);
 }
-
-// Development and optional dependencies are needed whatever NODE_ENV or the user's npm says.
-const npmCi = [
-  'ci',
-  '--include=dev',
-  '--include=optional',
-  '--no-audit',
-  '--no-fund',
-  '--loglevel=error',
-];
 
 function ensureBuilt() {
   const wanted = buildFingerprint();
@@ -133,14 +135,12 @@ function missingOutputs() {
   return [...packages, ...demo].filter((file) => !existsSync(file)).map((f) => relative(root, f));
 }
 
-const NOT_INPUT = new Set(['node_modules', 'dist', 'test', '.data']);
-
 function filesIn(folder, { deep } = { deep: true }) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isFile()) return [path];
-    return deep && entry.isDirectory() && !NOT_INPUT.has(entry.name) ? filesIn(path) : [];
+    return deep && entry.isDirectory() && !notInput.has(entry.name) ? filesIn(path) : [];
   });
 }
 
