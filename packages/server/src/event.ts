@@ -6,6 +6,8 @@ import {
   isOperationEvent,
   operationEventProblem,
   type Realm,
+  REFRESH_EVENT,
+  type RefreshSignal,
 } from '@trunkline/contract';
 import { ulid } from 'ulid';
 import type { Limits } from './limits.ts';
@@ -57,11 +59,36 @@ export function sealEvent(
   limits: Pick<Limits, 'maxEventBytes'>,
 ): SealedEvent {
   checkEvent(event);
-  const { type, data, metadata } = event;
+  const sealed = seal(ulid(), event, address);
+  if (sealed.bytes > limits.maxEventBytes) {
+    throw tooLarge(event.type, sealed.bytes, limits.maxEventBytes);
+  }
+  return sealed;
+}
+
+/**
+ * The signal on a realm's `@all` channel that rows of these tables changed (design D8). `cause` is
+ * the id of the event that says so; without one the signal is its own cause.
+ */
+export function sealRefreshSignal(
+  tables: readonly string[],
+  address: Pick<EventAddress, 'realm' | 'origin'>,
+  cause?: string,
+): SealedEvent {
+  if (!isTableNames(tables) || tables.length === 0) {
+    throw new InvalidEventError('The tables to refresh must be a list of at least one table name');
+  }
+  const id = ulid();
+  const scope = address.realm.kind === 'tenant' ? 'tenant' : 'platform';
+  const data: RefreshSignal = { tables: [...tables], cause: cause ?? id };
+  return seal(id, { type: REFRESH_EVENT, data }, { ...address, scope });
+}
+
+function seal(id: string, { type, data, metadata }: AppEvent, address: EventAddress): SealedEvent {
   const { realm, scope, room, origin } = address;
   const envelope: Envelope = {
     v: 1,
-    id: ulid(),
+    id,
     ts: Date.now(),
     type,
     data: data === undefined ? null : data,
@@ -72,9 +99,7 @@ export function sealEvent(
     ...(origin === undefined ? {} : { origin }),
   };
   const json = serialise(envelope);
-  const bytes = Buffer.byteLength(json);
-  if (bytes > limits.maxEventBytes) throw tooLarge(type, bytes, limits.maxEventBytes);
-  return { id: envelope.id, json, bytes };
+  return { id, json, bytes: Buffer.byteLength(json) };
 }
 
 function checkEvent(event: AppEvent): void {
@@ -99,8 +124,7 @@ function checkEvent(event: AppEvent): void {
   }
 }
 
-/** Is this a list of table names, none of them empty? */
-export function isTableNames(tables: unknown): tables is string[] {
+function isTableNames(tables: unknown): tables is string[] {
   return Array.isArray(tables) && tables.every((name) => typeof name === 'string' && name !== '');
 }
 

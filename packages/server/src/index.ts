@@ -14,10 +14,10 @@ export {
   type EventAddress,
   EventNotSerialisableError,
   InvalidEventError,
-  isTableNames,
   PayloadTooLargeError,
   type SealedEvent,
   sealEvent,
+  sealRefreshSignal,
 } from './event.ts';
 export { defaultLimits, type HistoryLimits, type Limits } from './limits.ts';
 export { consoleLog, type Log } from './log.ts';

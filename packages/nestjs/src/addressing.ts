@@ -1,0 +1,94 @@
+import {
+  describeRealm,
+  isSameRealm,
+  isTenantId,
+  isUserId,
+  PLATFORM,
+  parseRoomAddress,
+  type Realm,
+  type RoomAddress,
+  tenantRealm,
+} from '@trunkline/contract';
+import type { Context } from './context.ts';
+
+/** The send does not say which tenant it is for, and nothing around it does. */
+export class TenantRequiredError extends Error {
+  override readonly name = 'TenantRequiredError';
+  readonly code = 'TENANT_REQUIRED';
+
+  constructor(method: string) {
+    super(
+      `${method} needs a tenant, and this code runs outside any tenant's context. ` +
+        `Write forTenant(tenantId).${method}(…) or pass { tenantId }, or run the code inside ` +
+        'runAs(principal, …). In an HTTP request the tenant comes from its principal; a timer or ' +
+        'an event emitter that was set up elsewhere does not carry it.',
+    );
+  }
+}
+
+/** Code that acts for one tenant addressed another. */
+export class CrossTenantError extends Error {
+  override readonly name = 'CrossTenantError';
+  readonly code = 'CROSS_TENANT';
+
+  constructor(method: string, from: Realm, to: Realm) {
+    super(
+      `${method} was called on behalf of ${describeRealm(from)} and addresses ${describeRealm(to)}. ` +
+        'If the platform itself does this, write runAsPlatform(() => …) around it.',
+    );
+  }
+}
+
+/** An id that addresses nobody: missing, empty or malformed. */
+export class InvalidAddressError extends TypeError {
+  override readonly name = 'InvalidAddressError';
+  readonly code = 'INVALID_ADDRESS';
+}
+
+/** The realm that a call names itself: checked, and never another tenant's by accident. */
+export function namedRealm(method: string, tenantId: unknown, context?: Context): Realm {
+  if (!isTenantId(tenantId)) {
+    throw new InvalidAddressError(
+      `${method} needs a tenant id (1 to 64 of A-Z a-z 0-9 _ -), got ${show(tenantId)}. It is never "everyone".`,
+    );
+  }
+  const realm = tenantRealm(tenantId);
+  const from = context?.principal?.realm;
+  const mayReach = !from || from.kind === 'platform' || context.isPrivileged;
+  if (!mayReach && !isSameRealm(from, realm)) throw new CrossTenantError(method, from, realm);
+  return realm;
+}
+
+/** The realm of a call that names none: the ambient principal's. */
+export function ambientRealm(method: string, context?: Context): Realm {
+  if (!context?.principal || context.isPrivileged) throw new TenantRequiredError(method);
+  return context.principal.realm;
+}
+
+/** A user id as the caller may write it: a number counts as its digits. */
+export function userIdOf(method: string, userId: unknown): string {
+  const id = typeof userId === 'number' && Number.isFinite(userId) ? String(userId) : userId;
+  if (isUserId(id)) return id;
+  throw new InvalidAddressError(
+    `${method} needs a user id (a string of 1 to 128 bytes), got ${show(userId)}. It is never "everyone".`,
+  );
+}
+
+/** A room as the server's API spells it. */
+export function roomAddressOf(method: string, room: unknown): RoomAddress {
+  const address = typeof room === 'string' ? parseRoomAddress(room) : null;
+  if (address) return address;
+  throw new InvalidAddressError(
+    `${method} needs a room (1 to 128 of A-Z a-z 0-9 _ . : -), platform:{role} or tenant:{id}:{role}, got ${show(room)}.`,
+  );
+}
+
+/** Does this send leave a tenant's context for the platform's plane? That is allowed and audited. */
+export function entersPlatform(realm: Realm, context?: Context): boolean {
+  const from = context?.principal?.realm;
+  return from !== undefined && isSameRealm(realm, PLATFORM) && !isSameRealm(from, PLATFORM);
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 140)) : String(value);
+}

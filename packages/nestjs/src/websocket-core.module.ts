@@ -1,0 +1,160 @@
+import type { Server } from 'node:http';
+import {
+  type BeforeApplicationShutdown,
+  type ConfigurableModuleAsyncOptions,
+  type DynamicModule,
+  Global,
+  Inject,
+  Logger,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { APP_GUARD, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { attach, type Log, Node, type Principal, type RoomRules } from '@trunkline/server';
+import { runAs } from './context.ts';
+import { OPTIONS, type WebSocketModuleOptions } from './options.ts';
+import { RequestContextMiddleware, RequestPrincipalGuard } from './request-context.ts';
+import { WebSocketService } from './websocket.service.ts';
+
+/** The options cannot work. Thrown at boot. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'CONFIGURATION';
+}
+
+/** What `WebSocketModule.forRoot` brings in: one node for the whole application. */
+@Global()
+@Module({})
+export class WebSocketCoreModule
+  implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  readonly #options: WebSocketModuleOptions;
+  readonly #node: Node;
+  readonly #adapterHost: HttpAdapterHost;
+
+  constructor(
+    @Inject(OPTIONS) options: WebSocketModuleOptions,
+    @Inject(Node) node: Node,
+    @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
+    @Inject(ModulesContainer) modules: ModulesContainer,
+  ) {
+    refuseTwice(modules);
+    this.#options = options;
+    this.#node = node;
+    this.#adapterHost = adapterHost;
+  }
+
+  static forRoot(options: WebSocketModuleOptions): DynamicModule {
+    return coreModule({ provide: OPTIONS, useValue: options });
+  }
+
+  static forRootAsync(
+    async: ConfigurableModuleAsyncOptions<WebSocketModuleOptions>,
+  ): DynamicModule {
+    const { useFactory, inject = [], imports = [] } = async;
+    if (!useFactory) throw new ConfigurationError('WebSocketModule.forRootAsync needs useFactory');
+    return coreModule({ provide: OPTIONS, useFactory, inject }, imports);
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(RequestContextMiddleware).forRoutes('{*path}');
+  }
+
+  onApplicationBootstrap(): void {
+    const { listen = true, path, origins } = this.#options;
+    if (!listen) return;
+    const server = this.#adapterHost.httpAdapter?.getHttpServer() as Server | undefined;
+    if (!server) {
+      throw new ConfigurationError(
+        'There is no HTTP server to attach to. A worker publishes without sockets: listen: false, with a broker that nodes share.',
+      );
+    }
+    attach(server, this.#node, { ...(path ? { path } : {}), ...(origins ? { origins } : {}) });
+  }
+
+  // Nest closes the HTTP server next, and that close waits for upgraded sockets for ever.
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#node.drain(this.#options.drain);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#node.stop();
+  }
+}
+
+function coreModule(options: Provider, imports: DynamicModule['imports'] = []): DynamicModule {
+  return {
+    module: WebSocketCoreModule,
+    imports,
+    providers: [
+      options,
+      { provide: Node, useFactory: startNode, inject: [OPTIONS] },
+      { provide: APP_GUARD, useClass: RequestPrincipalGuard },
+      WebSocketService,
+    ],
+    exports: [WebSocketService, Node],
+  };
+}
+
+async function startNode(options: WebSocketModuleOptions): Promise<Node> {
+  const { authenticate, broker, limits, rooms, roomsOf, listen = true } = options;
+  if (typeof authenticate !== 'function') {
+    throw new ConfigurationError(
+      'WebSocketModule.forRoot needs authenticate: (handshake) => Principal | null',
+    );
+  }
+  if (!listen && !broker) {
+    throw new ConfigurationError(
+      'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere.',
+    );
+  }
+  const node = new Node({
+    authenticate,
+    log: options.log ?? nestLog(),
+    ...(broker ? { broker } : {}),
+    ...(limits ? { limits } : {}),
+    ...(rooms ? { rooms: asTheirPrincipals(rooms) } : {}),
+    ...(roomsOf ? { roomsOf: (principal) => runAs(principal, () => roomsOf(principal)) } : {}),
+  });
+  await node.start();
+  return node;
+}
+
+/** Every hook of the app runs as the principal that it decides about. */
+function asTheirPrincipals(rooms: RoomRules): RoomRules {
+  const wrapped = Object.entries(rooms).map(([pattern, rule]) => {
+    const { authorize } = rule;
+    if (!authorize) return [pattern, rule] as const;
+    const authorizeAs: typeof authorize = (principal: Principal, room, request) =>
+      runAs(principal, () => authorize(principal, room, request));
+    return [pattern, { ...rule, authorize: authorizeAs }] as const;
+  });
+  return Object.fromEntries(wrapped);
+}
+
+function nestLog(): Log {
+  const logger = new Logger('Trunkline');
+  const text = (message: string, fields?: Record<string, unknown>) =>
+    fields ? `${message} ${JSON.stringify(fields)}` : message;
+  return {
+    info: (message, fields) => logger.log(text(message, fields)),
+    warn: (message, fields) => logger.warn(text(message, fields)),
+    error: (message, fields) => logger.error(text(message, fields)),
+  };
+}
+
+function refuseTwice(modules: ModulesContainer): void {
+  const all = [...modules.values()];
+  const cores = all.filter(({ metatype }) => metatype === WebSocketCoreModule);
+  if (cores.length < 2) return;
+  const importers = all.filter(({ imports }) => cores.some((core) => imports.has(core)));
+  const owners = all.filter(({ imports }) => importers.some((module) => imports.has(module)));
+  const names = owners.map(({ name }) => name).join(' and ');
+  throw new ConfigurationError(
+    `WebSocketModule.forRoot was called ${cores.length} times, in ${names}: call it once, in the app's module`,
+  );
+}

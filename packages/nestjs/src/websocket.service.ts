@@ -1,0 +1,186 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type AppEvent, type Channel, channelKey, PLATFORM, type Realm } from '@trunkline/contract';
+import {
+  Node,
+  type Receipt,
+  type SendEventOptions,
+  sealEvent,
+  sealRefreshSignal,
+  sendEvent,
+} from '@trunkline/server';
+import { ambientRealm, entersPlatform, namedRealm, roomAddressOf, userIdOf } from './addressing.ts';
+import { type Context, currentContext } from './context.ts';
+
+/** How to send. */
+export interface SendOptions extends SendEventOptions {
+  /** The tenant, where the context does not give it. Another tenant than the context's rejects. */
+  readonly tenantId?: string;
+}
+
+/** The sends, bound to one tenant: for workers, timers and whatever runs outside a request. */
+export interface TenantSender {
+  sendToUser<T extends string>(
+    userId: string,
+    event: AppEvent<T>,
+    options?: SendEventOptions,
+  ): Promise<Receipt>;
+  sendToTenant<T extends string>(event: AppEvent<T>, options?: SendEventOptions): Promise<Receipt>;
+  sendToRoom<T extends string>(
+    room: string,
+    event: AppEvent<T>,
+    options?: SendEventOptions,
+  ): Promise<Receipt>;
+  refreshTables(tables: string[], options?: SendEventOptions): Promise<Receipt>;
+}
+
+/**
+ * Says what happened and whom it concerns. Every send resolves to a receipt when the broker has
+ * answered, or says in the receipt that it did not; only a programmer's error rejects: a bad id
+ * (`InvalidAddressError`), no tenant (`TenantRequiredError`), another tenant (`CrossTenantError`), a
+ * bad event (`InvalidEventError`, `EventNotSerialisableError`, `PayloadTooLargeError`).
+ */
+@Injectable()
+export class WebSocketService {
+  readonly #node: Node;
+
+  constructor(@Inject(Node) node: Node) {
+    this.#node = node;
+  }
+
+  /** To every connection of a user in one tenant: the option's, else the context's. */
+  async sendToUser<T extends string>(
+    userId: string,
+    event: AppEvent<T>,
+    options: SendOptions = {},
+  ): Promise<Receipt> {
+    const context = currentContext();
+    const target = { kind: 'user', userId: userIdOf('sendToUser', userId) } as const;
+    const realm = this.#realmOf('sendToUser', options, context);
+    return await this.#send({ realm, target }, event, options, context);
+  }
+
+  /** To every connection whose active tenant this is. */
+  async sendToTenant<T extends string>(
+    tenantId: string,
+    event: AppEvent<T>,
+    options: SendOptions = {},
+  ): Promise<Receipt> {
+    const context = currentContext();
+    const realm = namedRealm('sendToTenant', tenantId, context);
+    return await this.#send({ realm, target: { kind: 'all' } }, event, options, context);
+  }
+
+  /**
+   * To everyone in a room of the tenant, e.g. `chat:42`. Two spellings address a role instead:
+   * `tenant:{id}:{role}` and `platform:{role}`.
+   */
+  async sendToRoom<T extends string>(
+    room: string,
+    event: AppEvent<T>,
+    options: SendOptions = {},
+  ): Promise<Receipt> {
+    const context = currentContext();
+    const channel = this.#roomChannel(room, options, context);
+    return await this.#send(channel, event, options, context);
+  }
+
+  /** To all of the platform's staff. Allowed from a tenant's context, and audited. */
+  async sendToPlatform<T extends string>(
+    event: AppEvent<T>,
+    options: SendEventOptions = {},
+  ): Promise<Receipt> {
+    const channel: Channel = { realm: PLATFORM, target: { kind: 'all' } };
+    return await this.#send(channel, event, options, currentContext());
+  }
+
+  /** Makes every page of the tenant that shows one of these tables refetch it. */
+  async refreshTables(tables: string[], options: SendOptions = {}): Promise<Receipt> {
+    const context = currentContext();
+    const realm = this.#realmOf('refreshTables', options, context);
+    const signal = sealRefreshSignal(tables, { realm, ...originOf(context) });
+    return await sendEvent(this.#node, { realm, target: { kind: 'all' } }, signal, options);
+  }
+
+  /** The same sends, bound to a tenant. Inside another tenant's context they reject. */
+  forTenant(tenantId: string): TenantSender {
+    return {
+      sendToUser: (userId, event, options) =>
+        this.sendToUser(userId, event, { ...options, tenantId }),
+      sendToTenant: (event, options) => this.sendToTenant(tenantId, event, options),
+      sendToRoom: (room, event, options) => this.sendToRoom(room, event, { ...options, tenantId }),
+      refreshTables: (tables, options) => this.refreshTables(tables, { ...options, tenantId }),
+    };
+  }
+
+  /** The realm that the options name, even if they name nothing usable; else the context's. */
+  #realmOf(method: string, options: SendOptions, context?: Context): Realm {
+    if (Object.hasOwn(options, 'tenantId')) return namedRealm(method, options.tenantId, context);
+    return ambientRealm(method, context);
+  }
+
+  #roomChannel(room: string, options: SendOptions, context?: Context): Channel {
+    const address = roomAddressOf('sendToRoom', room);
+    if (address.kind === 'room') {
+      const realm = this.#realmOf('sendToRoom', options, context);
+      return { realm, target: { kind: 'room', room } };
+    }
+    const { realm, role } = address;
+    if (realm.kind === 'tenant') namedRealm('sendToRoom', realm.tenantId, context);
+    return { realm, target: { kind: 'role', role } };
+  }
+
+  // Nothing is awaited before the publishes: sends get their offsets in the order of the calls.
+  async #send(
+    channel: Channel,
+    event: AppEvent,
+    options: SendOptions,
+    context: Context | undefined,
+  ): Promise<Receipt> {
+    const sealed = sealEvent(event, addressOf(channel, context), this.#node.limits);
+    this.#note(channel, event, sealed.bytes, context);
+    const receipt = sendEvent(this.#node, channel, sealed, options);
+    const signal = this.#signalRefresh(channel, event, sealed.id, options, context);
+    await Promise.all([receipt, signal]);
+    return await receipt;
+  }
+
+  /** A table is its tenant's: what one person is told, everybody's page must follow (design D8). */
+  async #signalRefresh(
+    channel: Channel,
+    { metadata }: AppEvent,
+    cause: string,
+    { idempotencyKey }: SendOptions,
+    context: Context | undefined,
+  ): Promise<void> {
+    const { realm, target } = channel;
+    const tables = metadata?.tablesToRefresh ?? [];
+    const isNarrow = target.kind === 'all' || metadata?.refreshScope === 'user';
+    if (tables.length === 0 || isNarrow) return;
+    const signal = sealRefreshSignal(tables, { realm, ...originOf(context) }, cause);
+    const key = idempotencyKey && `${channelKey(channel)} ${idempotencyKey}`;
+    const all: Channel = { realm, target: { kind: 'all' } };
+    await sendEvent(this.#node, all, signal, key ? { idempotencyKey: key } : {});
+  }
+
+  #note(channel: Channel, { type }: AppEvent, bytes: number, context?: Context): void {
+    const { limits, log } = this.#node;
+    if (bytes > limits.warnEventBytes) {
+      log.warn('event_large', { type, bytes, warnEventBytes: limits.warnEventBytes });
+    }
+    if (entersPlatform(channel.realm, context)) {
+      const { userId, realm } = context?.principal ?? {};
+      log.info('audit_send_to_platform', { type, userId, realm });
+    }
+  }
+}
+
+function addressOf({ realm, target }: Channel, context?: Context) {
+  const scope =
+    target.kind !== 'all' ? target.kind : realm.kind === 'tenant' ? 'tenant' : 'platform';
+  const room = target.kind === 'room' ? { room: target.room } : {};
+  return { realm, scope, ...room, ...originOf(context) } as const;
+}
+
+function originOf(context?: Context): { origin?: string } {
+  return context?.origin === undefined ? {} : { origin: context.origin };
+}
