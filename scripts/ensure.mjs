@@ -48,7 +48,7 @@ function ensureInstalled() {
   if (readStamp(installStamp) === wanted) return;
   if (!isInstalledByNpm()) {
     say('installing dependencies (npm ci); the first time this takes about a minute …');
-    const seconds = timed(() => run('npm', npmCi, { ...process.env, PATH: pathOfTheHost() }));
+    const seconds = timed(() => run('npm ci', npmCi, { ...process.env, PATH: pathOfTheHost() }));
     say(`dependencies installed in ${seconds} s`);
   }
   checkBundledNode();
@@ -61,7 +61,7 @@ function ensureBuilt() {
   // Removed first: a build that is interrupted or fails is done again next time.
   rmSync(buildStamp, { force: true });
   say('building packages and demo …');
-  const seconds = timed(() => run('npm', ['run', '--silent', 'build'], process.env));
+  const seconds = timed(() => run('npm run build', ['run', '--silent', 'build'], process.env));
   const missing = missingOutputs();
   if (missing.length > 0) fail(`The build ended well but did not write ${missing.join(', ')}.`);
   writeStamp(buildStamp, wanted);
@@ -156,12 +156,11 @@ function pathOfTheHost() {
   return folders.filter((folder) => !folder.includes('node_modules')).join(delimiter);
 }
 
-function run(command, args, env) {
-  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+function run(name, args, env) {
+  const { status, signal, error } = spawnSync('npm', args, { cwd: root, stdio: 'inherit', env });
   if (status === 0) return;
   const how = error?.message ?? (signal ? `stopped by ${signal}` : `exit code ${status}`);
-  const what = args[0] === 'ci' ? 'ci' : args.slice(-1)[0];
-  fail(`npm ${what} failed (${how}). Its own message is above; the next run tries again.`);
+  fail(`${name} failed (${how}). Its own message is above; the next run tries again.`);
 }
 
 function isAtLeast(version, major, minor) {
