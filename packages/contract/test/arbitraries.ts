@@ -38,7 +38,7 @@ export const realm: fc.Arbitrary<Realm> = fc.oneof(
     .map((tenantId): Realm => ({ kind: 'tenant', tenantId })),
 );
 
-export const target: fc.Arbitrary<Target> = fc.oneof(
+const target: fc.Arbitrary<Target> = fc.oneof(
   fc.constant<Target>({ kind: 'all' }),
   userId.map((id): Target => ({ kind: 'user', userId: id })),
   plainId.map((role): Target => ({ kind: 'role', role })),
