@@ -36,9 +36,14 @@ const mistakes = [
     'socket.service',
     'TS2307',
   ],
-  ['Example 2: Live Chat System / Backend Service', 'sendToRoom(', 'sendToRoom(42, ', 'TS2345'],
+  [
+    'Example 2: Live Chat System / Backend Service',
+    'sendToRoom(`chat:${chatId}`',
+    'sendToRoom(42',
+    'TS2345',
+  ],
   ['Example 3: Live Data Updates / Backend Service', 'sendToTenant(', 'sendToTenants(', 'TS2551'],
-  ['Platform Level Operations', 'sendToPlatform(', 'sendToPlatform(42, ', 'TS2345'],
+  ['Platform Level Operations', 'sendToPlatform(', 'sendToPlatforms(', 'TS2551'],
   ['Automatic Refresh, part 1', "['users', 'audit-logs']", "'users'", 'TS2322'],
   [
     'Example 2: Live Chat System / Frontend Hook',
