@@ -1,0 +1,1 @@
+export { WebSocketModule } from '@trunkline/nestjs';

@@ -1,0 +1,1 @@
+export { WebSocketService } from '@trunkline/nestjs';
