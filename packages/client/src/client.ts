@@ -1,0 +1,256 @@
+import {
+  isOperationEvent,
+  isRealm,
+  isSameRealm,
+  REFRESH_EVENT,
+  type Realm,
+  type ReceivedEvent,
+} from '@trunkline/contract';
+import { Connection, type Publication, type Sync } from './connection.ts';
+import { createDomToasts } from './dom-toasts.ts';
+import { Duplicates, type HandlerSet, toReceivedEvent } from './events.ts';
+import { guard, type OnError, report, warn } from './log.ts';
+import { type OperationEvent, OperationStore } from './operations.ts';
+import { isDeviceOffline, watchPage } from './page.ts';
+import { RecentIds } from './recent.ts';
+import { RefreshSignals } from './refresh.ts';
+import { type Address, mergeSettings, type Settings } from './settings.ts';
+import { CONNECTING, type ConnectionState, type Identity, isEnded, StateKeeper } from './status.ts';
+import type { Store } from './store.ts';
+import { ToastQueue } from './toast-adapter.ts';
+import { ToastController } from './toasts.ts';
+
+const RETRY_LOGIN_MS = 30_000;
+const OWN_IDS = 20;
+const RESERVED = 'trunkline:';
+/** Disconnects and connect errors that mean: this login does not count. */
+const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 3500]);
+
+/** Everything of one user at one server: connection, events, operations, toasts, refresh. */
+export class Client {
+  readonly address: Address;
+  readonly operations: OperationStore;
+  readonly toasts: ToastController;
+  readonly refreshes: RefreshSignals = new RefreshSignals();
+  readonly #state = new StateKeeper();
+  readonly #handlerSets = new Set<HandlerSet>();
+  readonly #duplicates = new Duplicates();
+  readonly #clientIds = new RecentIds(OWN_IDS);
+  readonly #stopWatching: () => void;
+  #settings: Settings;
+  #connection: Connection | null = null;
+  #clientId: string | null = null;
+  #triedAt = 0;
+  #wasSynced = false;
+  /** Set when a new connection cannot recover what the one before it has missed. */
+  #isPositionLost = false;
+
+  constructor(address: Address, settings: Settings) {
+    this.address = address;
+    this.#settings = settings;
+    this.operations = new OperationStore({
+      onChange: (operation) => this.toasts.update(operation),
+      onForget: (id) => this.toasts.forget(id),
+    });
+    this.toasts = new ToastController({
+      adapter: new ToastQueue(() => this.#settings.toast ?? createDomToasts()),
+      operations: this.operations,
+      realmName: () => realmName(this.#state.identity?.realm),
+      onError: this.#onError,
+    });
+    this.#stopWatching = watchPage(this);
+  }
+
+  get state(): Store<ConnectionState> {
+    return this.#state.store;
+  }
+
+  /** The id that the server knows the open connection by; `null` without one. */
+  get clientId(): string | null {
+    return this.#clientId;
+  }
+
+  /** Takes a later page's settings over the earlier ones. */
+  configure(settings: Settings): void {
+    this.#settings = mergeSettings(this.#settings, settings);
+  }
+
+  /** Sends events to these handlers too. */
+  attach(handlers: HandlerSet): void {
+    this.#handlerSets.add(handlers);
+  }
+
+  /** From here on, no event reaches these handlers. */
+  detach(handlers: HandlerSet): void {
+    this.#handlerSets.delete(handlers);
+  }
+
+  /** Makes a new connection; what the old one would have recovered counts as a gap. */
+  connect(): void {
+    this.#connection?.end();
+    this.#clientId = null;
+    this.#isPositionLost = this.#wasSynced;
+    this.#triedAt = Date.now();
+    this.#connection = new Connection({
+      address: this.address,
+      settings: () => this.#settings,
+      listener: this,
+    });
+    this.#state.set({ status: this.#waitingStatus(), reconnectAt: null });
+    this.#connection.start();
+  }
+
+  /** Tries again now: with a new connection if the last one has ended. */
+  reconnect(): void {
+    const { status } = this.#state;
+    if (isEnded(status)) this.connect();
+    else if (status !== 'live' && status !== 'resyncing') this.#connection?.restart();
+  }
+
+  /** Ends everything: at once after a switch of identity, quietly when the last page has left. */
+  close(reason: 'switched' | 'unused'): void {
+    this.#connection?.end();
+    this.#connection = null;
+    this.#clientId = null;
+    this.#handlerSets.clear();
+    this.refreshes.cancel();
+    if (reason === 'switched') this.toasts.clear();
+    else this.toasts.moveToBackground();
+    this.operations.clear();
+    this.#stopWatching();
+    this.#state.set({ ...CONNECTING, status: 'closed' });
+  }
+
+  onConnecting(): void {
+    this.#clientId = null;
+    this.#state.set({ status: this.#waitingStatus() });
+  }
+
+  onBackoff(reconnectAt: number): void {
+    this.#state.set({ reconnectAt });
+  }
+
+  onConnected(clientId: string, data: unknown): void {
+    const identity = toIdentity(data);
+    if (identity?.userId !== this.address.userId) {
+      this.#refuse(identity);
+      return;
+    }
+    const before = this.#state.identity;
+    if (before && !isSameRealm(before.realm, identity.realm)) {
+      this.#startOver();
+      return;
+    }
+    this.#clientId = clientId;
+    this.#clientIds.add(clientId);
+    this.#state.set({ status: 'syncing', identity, reconnectAt: null });
+  }
+
+  onPublication({ channel, data, isFromClient, replayed }: Publication): void {
+    const event = toReceivedEvent(channel, data, replayed);
+    if (!event) {
+      warn(`Ignored a publication in ${channel} that is no event.`);
+      return;
+    }
+    if (this.#duplicates.isDuplicate(event)) return;
+    if (!event.type.startsWith(RESERVED)) this.#dispatch(event);
+    // what another user's client says is for handlers only
+    if (!isFromClient && this.#connection) this.#merge(event);
+  }
+
+  onSynced({ channels, lost }: Sync): void {
+    const missed = this.#isPositionLost ? channels : lost;
+    const isFirst = !this.#wasSynced;
+    this.#isPositionLost = false;
+    this.#wasSynced = true;
+    if (missed.length > 0) this.#resync(missed);
+    else this.#state.set({ status: 'live' });
+    if (isFirst) this.refreshes.onFirstSync();
+  }
+
+  onDisconnected(code: number, reason: string): void {
+    this.#clientId = null;
+    const isAuth = AUTH_FAILED.has(code);
+    if (!isAuth) warn(`The server has closed the connection: ${code} ${reason}`);
+    this.#state.set({ status: isAuth ? 'auth-failed' : 'closed', reconnectAt: null });
+  }
+
+  onReturn(): void {
+    if (!this.#connection) return;
+    const isLoginRefused = this.#state.status === 'auth-failed';
+    if (isLoginRefused && Date.now() - this.#triedAt >= RETRY_LOGIN_MS) this.connect();
+    else void this.#connection.probe();
+  }
+
+  onNetwork(): void {
+    const { status } = this.#state;
+    const isWaiting = status === 'connecting' || status === 'reconnecting' || status === 'offline';
+    if (isWaiting) this.#state.set({ status: this.#waitingStatus() });
+  }
+
+  readonly #onError: OnError = (error) => report(error, this.#settings.onError);
+
+  #waitingStatus(): 'connecting' | 'reconnecting' | 'offline' {
+    if (isDeviceOffline()) return 'offline';
+    return this.#wasSynced ? 'reconnecting' : 'connecting';
+  }
+
+  #refuse(identity: Identity | null): void {
+    this.#connection?.end();
+    const who = identity ? `user ${JSON.stringify(identity.userId)}` : 'nobody';
+    console.error(
+      `[trunkline] The page says user ${JSON.stringify(this.address.userId)}, but the server says ` +
+        `${who}. The connection is closed: pass the id of the user who is logged in.`,
+    );
+    this.#dropIdentity();
+    this.#state.set({ status: 'identity-mismatch', reconnectAt: null });
+  }
+
+  /** The same user in another realm is another identity: nothing of the old one may stay. */
+  #startOver(): void {
+    this.#dropIdentity();
+    this.connect();
+  }
+
+  #dropIdentity(): void {
+    this.refreshes.cancel();
+    this.toasts.clear();
+    this.operations.clear();
+    this.#duplicates.clear();
+    this.#state.set({ identity: null });
+  }
+
+  #resync(channels: readonly string[]): void {
+    this.#state.set({ status: 'resyncing' });
+    const { onGap } = this.#settings;
+    if (onGap) guard(() => onGap({ channels }), this.#onError);
+    this.refreshes.resync(() => {
+      if (this.#state.status === 'resyncing') this.#state.set({ status: 'live' });
+    });
+  }
+
+  #dispatch(event: ReceivedEvent): void {
+    const connection = this.#connection;
+    for (const handlers of [...this.#handlerSets]) {
+      const isCurrent = () => this.#connection === connection && this.#handlerSets.has(handlers);
+      handlers.dispatch(event, isCurrent, this.#settings.onError);
+    }
+  }
+
+  #merge(event: ReceivedEvent): void {
+    const isOwn = event.origin !== undefined && this.#clientIds.has(event.origin);
+    if (isOperationEvent(event.type)) this.operations.apply(event as OperationEvent);
+    if (event.type === REFRESH_EVENT) this.refreshes.onSignal(event, isOwn);
+    else this.refreshes.onEvent(event, isOwn);
+  }
+}
+
+function toIdentity(data: unknown): Identity | null {
+  if (typeof data !== 'object' || data === null) return null;
+  const { userId, realm } = data as { userId?: unknown; realm?: unknown };
+  return typeof userId === 'string' && isRealm(realm) ? { userId, realm } : null;
+}
+
+function realmName(realm: Realm | undefined): string {
+  return realm?.kind === 'tenant' ? realm.tenantId : 'platform';
+}

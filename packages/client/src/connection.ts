@@ -1,0 +1,193 @@
+import { Centrifuge, type ClientEvents, type Options, State } from 'centrifuge';
+import { report } from './log.ts';
+import { type Address, type Settings, webSocketUrl } from './settings.ts';
+
+/** A publication of a server-side subscription. */
+export interface Publication {
+  readonly channel: string;
+  readonly data: unknown;
+  /** A client published it, not the server. */
+  readonly isFromClient: boolean;
+  /** It was missed and came by recovery. */
+  readonly replayed: boolean;
+}
+
+/** How a connect ended: every channel, and those that could not be recovered. */
+export interface Sync {
+  readonly channels: readonly string[];
+  readonly lost: readonly string[];
+}
+
+/** What a connection tells. Nothing is told after `end`. */
+export interface ConnectionListener {
+  onConnecting(): void;
+  /** The next attempt is due then. */
+  onBackoff(reconnectAt: number): void;
+  /** The server's greeting, before any publication: `end` here, and none arrives. */
+  onConnected(clientId: string, data: unknown): void;
+  onPublication(publication: Publication): void;
+  /** What was missed has been delivered; what comes now is live. */
+  onSynced(sync: Sync): void;
+  /** Over: it does not come back by itself. */
+  onDisconnected(code: number, reason: string): void;
+}
+
+/** Everything that a connection needs. */
+export interface ConnectionOptions {
+  readonly address: Address;
+  /** Read anew at each use, because a page's functions change. */
+  readonly settings: () => Settings;
+  readonly listener: ConnectionListener;
+}
+
+/** 1.5 times the server's ping interval: silence beyond it is suspicious. */
+const SILENCE_MS = 37_500;
+const TIMEOUT_CODE = 1;
+/** A method of centrifuge's own; `reconnectAt` stays `null` where it does not exist. */
+const GET_DELAY = '_getReconnectDelay';
+
+/** One `Centrifuge` object: it reconnects by itself, keeps positions, and ends for good. */
+export class Connection {
+  readonly #centrifuge: Centrifuge;
+  readonly #options: ConnectionOptions;
+  #isEnded = false;
+  #isRestarting = false;
+  #isProbing = false;
+  #heardAt = 0;
+  /** Set while a connect reply is being worked through. */
+  #sync: { channels: string[]; lost: string[] } | null = null;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#centrifuge = new Centrifuge(
+      webSocketUrl(options.address.url),
+      centrifugeOptions(options, (error) => this.#report(error)),
+    );
+    this.#listen();
+    this.#watchBackoff();
+  }
+
+  start(): void {
+    this.#centrifuge.connect();
+  }
+
+  /** Connects again now, from the positions that it has. */
+  restart(): void {
+    this.#isRestarting = true;
+    this.#centrifuge.disconnect();
+    this.#isRestarting = false;
+    this.#centrifuge.connect();
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#centrifuge.disconnect();
+  }
+
+  /**
+   * Asks the server for a sign of life if there was none for long: a timer that slept with the
+   * laptop finds a dead connection much too late. Any answer will do, also an error.
+   */
+  async probe(): Promise<void> {
+    const isSuspicious = Date.now() - this.#heardAt > SILENCE_MS;
+    if (!isSuspicious || this.#isProbing || this.#centrifuge.state !== State.Connected) return;
+    this.#isProbing = true;
+    try {
+      await this.#centrifuge.rpc('trunkline:ping', {});
+    } catch (error) {
+      if ((error as { code?: unknown }).code === TIMEOUT_CODE && !this.#isEnded) this.restart();
+    } finally {
+      this.#isProbing = false;
+      this.#heardAt = Date.now();
+    }
+  }
+
+  #listen(): void {
+    const { listener } = this.#options;
+    this.#on('connecting', () => {
+      this.#sync = null;
+      if (!this.#isRestarting) listener.onConnecting();
+    });
+    this.#on('connected', ({ client, data }) => {
+      this.#heardAt = Date.now();
+      this.#startSync();
+      listener.onConnected(client, data);
+    });
+    this.#on('subscribed', ({ channel, wasRecovering, recovered }) => {
+      this.#sync?.channels.push(channel);
+      if (wasRecovering && !recovered) this.#sync?.lost.push(channel);
+    });
+    this.#on('publication', ({ channel, data, info }) => {
+      this.#heardAt = Date.now();
+      const [isFromClient, replayed] = [info !== undefined, this.#sync !== null];
+      listener.onPublication({ channel, data, isFromClient, replayed });
+    });
+    this.#on('disconnected', ({ code, reason }) => {
+      this.#sync = null;
+      if (!this.#isRestarting) listener.onDisconnected(code, reason);
+    });
+  }
+
+  /** centrifuge works through a connect reply in one go, so its end is the next microtask. */
+  #startSync(): void {
+    const sync = { channels: [], lost: [] };
+    this.#sync = sync;
+    queueMicrotask(() => {
+      if (this.#sync !== sync || this.#isEnded) return;
+      this.#sync = null;
+      this.#guard(() => this.#options.listener.onSynced(sync));
+    });
+  }
+
+  /** A listener that throws would put centrifuge into `disconnected` for good. */
+  #on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): void {
+    const guarded = (context: never) => {
+      if (!this.#isEnded) this.#guard(() => (listener as (context: never) => void)(context));
+    };
+    this.#centrifuge.on(event, guarded as ClientEvents[E]);
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    report(error, this.#options.settings().onError);
+  }
+
+  /** centrifuge does not say when its next attempt is due; without this, nobody knows. */
+  #watchBackoff(): void {
+    const internals = this.#centrifuge as unknown as Record<string, unknown>;
+    const getDelay = internals[GET_DELAY];
+    if (typeof getDelay !== 'function') return;
+    internals[GET_DELAY] = () => {
+      const delayMs = getDelay.call(this.#centrifuge) as number;
+      const tell = () => this.#options.listener.onBackoff(Date.now() + delayMs);
+      if (!this.#isEnded) this.#guard(tell);
+      return delayMs;
+    };
+  }
+}
+
+function centrifugeOptions(
+  { address, settings }: ConnectionOptions,
+  onTokenError: (error: unknown) => void,
+): Partial<Options> {
+  const options: Partial<Options> = {};
+  if (address.tenantId !== undefined) options.data = { tenantId: address.tenantId };
+  if (!settings().getToken) return options;
+  options.getToken = async () => {
+    try {
+      // null is centrifuge's word for "unauthorized", though its types do not say so
+      return (await settings().getToken?.()) as string;
+    } catch (error) {
+      onTokenError(error);
+      throw error;
+    }
+  };
+  return options;
+}

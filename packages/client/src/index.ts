@@ -1,0 +1,46 @@
+export { Client } from './client.ts';
+export { Consumer, type Plug } from './consumer.ts';
+export { createDomToasts } from './dom-toasts.ts';
+export { type EventHandler, HandlerSet, type Subscribe } from './events.ts';
+export { CONNECTION_HEADER, createFetch } from './fetch.ts';
+export { isDevelopment, type OnError, report, warn } from './log.ts';
+export {
+  applyOperationEvent,
+  type Operation,
+  type OperationEvent,
+  OperationStore,
+} from './operations.ts';
+export {
+  type MountedRefresher,
+  type RefreshReason,
+  RefreshSignals,
+  refreshEventName,
+  type ServerRefreshDetail,
+} from './refresh.ts';
+export { configureTrunkline, type Lease, pageRegistry, Registry } from './registry.ts';
+export {
+  type Address,
+  addressKey,
+  type Gap,
+  mergeSettings,
+  type Settings,
+  toAddress,
+} from './settings.ts';
+export {
+  CONNECTING,
+  type ConnectionState,
+  IDLE,
+  type Identity,
+  type Status,
+} from './status.ts';
+export { Store } from './store.ts';
+export {
+  type RefreshCallback,
+  type RefreshContext,
+  type RefresherConfig,
+  TableRefresher,
+  type TableRefreshOptions,
+} from './table-refresher.ts';
+export type { ToastAdapter, ToastSource, ToastView } from './toast-adapter.ts';
+export type { ToastText } from './toast-text.ts';
+export { type OperationToastOptions, ToastController } from './toasts.ts';

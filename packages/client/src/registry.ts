@@ -1,0 +1,138 @@
+import { Client } from './client.ts';
+import { HandlerSet } from './events.ts';
+import { warn } from './log.ts';
+import {
+  type Address,
+  addressKey,
+  isSameSetting,
+  mergeSettings,
+  type Settings,
+} from './settings.ts';
+import { Store } from './store.ts';
+
+/** A consumer's hold on a client. */
+export interface Lease {
+  readonly client: Client;
+  /** Lets go; the last one leaves the client 5 s to be taken up again. */
+  release(): void;
+}
+
+interface Entry {
+  readonly client: Client;
+  readonly key: string;
+  consumers: number;
+  linger: ReturnType<typeof setTimeout> | undefined;
+}
+
+const LINGER_MS = 5000;
+
+/** All clients of a page: one for each address. */
+export class Registry {
+  /** Handlers that hear every client in use. */
+  readonly handlers: HandlerSet = new HandlerSet();
+  /** The clients in use, the oldest first. */
+  readonly clients: Store<readonly Client[]> = new Store<readonly Client[]>([]);
+  readonly #entries = new Map<string, Entry>();
+  #settings: Settings | null = null;
+  #hasWarned = false;
+
+  /** The page-wide settings. */
+  get settings(): Settings {
+    return this.#settings ?? {};
+  }
+
+  /** Sets the page-wide settings. The first call counts; one that says something else throws. */
+  configure(settings: Settings): void {
+    if (this.#settings && !isSameSetting(this.#settings, settings)) {
+      throw new Error(
+        'configureTrunkline was called before with other settings. Call it once, at the start; ' +
+          'use <TrunklineProvider> for settings that differ between parts of the page.',
+      );
+    }
+    this.#settings ??= settings;
+  }
+
+  /** The client of an address, if there is one. */
+  peek(address: Address): Client | undefined {
+    return this.#entries.get(addressKey(address))?.client;
+  }
+
+  /**
+   * A page of this identity is here, or of nobody (user id `''`): ends every other client that no
+   * page uses any more, before anything new connects.
+   */
+  enter(address: Address): void {
+    const key = addressKey(address);
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.key !== key && entry.consumers === 0) this.#close(entry, 'switched');
+    }
+  }
+
+  /** The client of an address, connecting if it is new. */
+  acquire(address: Address, settings: Settings): Lease {
+    this.enter(address);
+    const entry = this.#entries.get(addressKey(address)) ?? this.#open(address, settings);
+    clearTimeout(entry.linger);
+    entry.client.configure(settings);
+    if (++entry.consumers === 1) this.#join(entry);
+    let isHeld = true;
+    return {
+      client: entry.client,
+      release: () => {
+        if (isHeld && --entry.consumers === 0) this.#leave(entry);
+        isHeld = false;
+      },
+    };
+  }
+
+  #open(address: Address, settings: Settings): Entry {
+    this.#warnOfSecondUser(address);
+    const client = new Client(address, mergeSettings(this.settings, settings));
+    const entry: Entry = { client, key: addressKey(address), consumers: 0, linger: undefined };
+    this.#entries.set(entry.key, entry);
+    client.connect();
+    return entry;
+  }
+
+  #join({ client }: Entry): void {
+    client.attach(this.handlers);
+    this.clients.set([...this.clients.get(), client]);
+  }
+
+  #leave(entry: Entry): void {
+    entry.client.detach(this.handlers);
+    this.clients.set(this.clients.get().filter((client) => client !== entry.client));
+    entry.linger = setTimeout(() => this.#close(entry, 'unused'), LINGER_MS);
+  }
+
+  #close(entry: Entry, reason: 'switched' | 'unused'): void {
+    clearTimeout(entry.linger);
+    this.#entries.delete(entry.key);
+    entry.client.close(reason);
+  }
+
+  #warnOfSecondUser({ userId }: Address): void {
+    const others = this.clients.get().map(({ address }) => address.userId);
+    const other = others.find((id) => id !== userId);
+    if (other === undefined || this.#hasWarned) return;
+    this.#hasWarned = true;
+    warn(
+      `Users ${JSON.stringify(other)} and ${JSON.stringify(userId)} are on one page at the same ` +
+        'time: that makes two connections. Usually one component has an outdated user id.',
+    );
+  }
+}
+
+const KEY = Symbol.for('trunkline.client');
+
+/** The page's registry: one, even if two bundles of this module are loaded. */
+export function pageRegistry(): Registry {
+  const page = globalThis as { [KEY]?: Registry };
+  page[KEY] ??= new Registry();
+  return page[KEY];
+}
+
+/** Sets how every hook of the page connects: call it once, before the first one is mounted. */
+export function configureTrunkline(settings: Settings): void {
+  pageRegistry().configure(settings);
+}

@@ -1,0 +1,203 @@
+import { type EventMetadata, type Realm, tenantRealm } from '@trunkline/contract';
+
+/** What a test server answers to a connect command: who it is, a close code, or an error. */
+export type ConnectAnswer =
+  | { readonly userId: string; readonly realm?: Realm; readonly channels?: readonly string[] }
+  | { readonly close: number }
+  | { readonly error: { code: number; message: string; temporary?: boolean } };
+
+/** An event as a test writes it. */
+export interface TestEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly metadata?: EventMetadata;
+  readonly id?: string;
+  readonly origin?: string;
+  readonly scope?: string;
+}
+
+/** How a test server sends. */
+export interface SendOptions {
+  /** Default: `@user`. */
+  readonly channel?: string;
+  /** As if another client had published it. */
+  readonly fromClient?: boolean;
+}
+
+interface Command {
+  readonly id?: number;
+  readonly connect?: {
+    readonly token?: string;
+    readonly data?: unknown;
+    readonly subs?: Record<string, { recover?: boolean; offset?: number; epoch?: string }>;
+  };
+  readonly rpc?: { readonly method: string };
+}
+
+const EVENT_SCOPES: Record<string, string> = { '@user': 'user', '@all': 'tenant' };
+
+/**
+ * A server in the page itself, for tests: it stands in for `WebSocket` and speaks as much of the
+ * protocol as a page needs, with history and recovery.
+ */
+export class TestServer {
+  /** Who connects next; change it at will. */
+  answer: ConnectAnswer | ((connect: NonNullable<Command['connect']>) => ConnectAnswer);
+  /** Refuses the network while false. */
+  isUp = true;
+  /** Every connect command so far. */
+  readonly connects: NonNullable<Command['connect']>[] = [];
+  /** Every frame that clients have sent. */
+  readonly frames: string[] = [];
+  readonly #sockets = new Set<TestSocket>();
+  readonly #history = new Map<string, object[]>();
+  readonly #realWebSocket: typeof WebSocket = globalThis.WebSocket;
+  #epoch = 1;
+  #ids = 0;
+
+  constructor(answer: TestServer['answer']) {
+    this.answer = answer;
+    globalThis.WebSocket = TestSocket.bind(null, this) as unknown as typeof WebSocket;
+  }
+
+  /** Client ids of the open connections. */
+  get clients(): string[] {
+    return [...this.#sockets].map(({ clientId }) => clientId);
+  }
+
+  /** Gives the real `WebSocket` back and drops every connection. */
+  restore(): void {
+    globalThis.WebSocket = this.#realWebSocket;
+    this.drop();
+  }
+
+  /** Sends an event to every connection; who is away gets it by recovery. Returns its id. */
+  send(event: TestEvent, { channel = '@user', fromClient = false }: SendOptions = {}): string {
+    const id = event.id ?? `event-${++this.#ids}`;
+    const scope = event.scope ?? EVENT_SCOPES[channel] ?? 'room';
+    const history = this.#historyOf(channel);
+    const info = fromClient ? { info: { client: 'another', user: 'another' } } : {};
+    const data = { v: 1, ts: 0, scope, data: null, ...event, id };
+    const publication = { data, offset: history.length + 1, ...info };
+    history.push(publication);
+    for (const socket of this.#sockets) socket.deliver({ push: { channel, pub: publication } });
+    return id;
+  }
+
+  /** Closes every connection with a code; without one, the network has failed. */
+  drop(code = 1006, reason = 'gone'): void {
+    for (const socket of [...this.#sockets]) socket.shut(code, reason);
+  }
+
+  /** What was sent so far cannot be recovered any more. */
+  loseHistory(): void {
+    this.#epoch += 1;
+    this.#history.clear();
+  }
+
+  /** @internal */
+  onOpen(socket: TestSocket): boolean {
+    if (this.isUp) this.#sockets.add(socket);
+    return this.isUp;
+  }
+
+  /** @internal */
+  onClose(socket: TestSocket): void {
+    this.#sockets.delete(socket);
+  }
+
+  /** @internal */
+  onFrame(socket: TestSocket, frame: string): void {
+    this.frames.push(frame);
+    for (const line of frame.split('\n')) {
+      const command = JSON.parse(line) as Command;
+      if (command.connect) this.#onConnect(socket, command.id, command.connect);
+      else if (command.rpc) {
+        socket.deliver({ id: command.id, error: { code: 108, message: 'not available' } });
+      }
+    }
+  }
+
+  #onConnect(
+    socket: TestSocket,
+    id: number | undefined,
+    connect: NonNullable<Command['connect']>,
+  ): void {
+    this.connects.push(connect);
+    const answer = typeof this.answer === 'function' ? this.answer(connect) : this.answer;
+    if ('close' in answer) socket.shut(answer.close, 'refused');
+    else if ('error' in answer) socket.deliver({ id, error: answer.error });
+    else {
+      const { userId, realm = tenantRealm('acme'), channels = ['@user', '@all'] } = answer;
+      const subs = Object.fromEntries(
+        channels.map((channel) => [channel, this.#subscription(channel, connect.subs?.[channel])]),
+      );
+      const data = { userId, realm };
+      socket.deliver({
+        id,
+        connect: { client: socket.clientId, ping: 25, pong: true, data, subs },
+      });
+    }
+  }
+
+  #subscription(
+    channel: string,
+    position: { recover?: boolean; offset?: number; epoch?: string } | undefined,
+  ): object {
+    const history = this.#historyOf(channel);
+    const epoch = String(this.#epoch);
+    const base = { recoverable: true, positioned: true, epoch, offset: history.length };
+    if (!position?.recover) return base;
+    const recovered = position.epoch === epoch;
+    const publications = recovered ? history.slice(position.offset ?? 0) : [];
+    return { ...base, was_recovering: true, recovered, publications };
+  }
+
+  #historyOf(channel: string): object[] {
+    const history = this.#history.get(channel) ?? [];
+    this.#history.set(channel, history);
+    return history;
+  }
+}
+
+/** The browser's end of a connection to a test server. */
+class TestSocket {
+  readonly clientId: string = `client-${Math.random()}`;
+  onopen: (() => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onerror: ((event: unknown) => void) | null = null;
+  readonly #server: TestServer;
+  #isOver = false;
+
+  constructor(server: TestServer) {
+    this.#server = server;
+    queueMicrotask(() => {
+      if (this.#isOver) return;
+      if (server.onOpen(this)) this.onopen?.();
+      else this.shut(1006, '');
+    });
+  }
+
+  send(frame: string): void {
+    if (!this.#isOver) queueMicrotask(() => this.#server.onFrame(this, frame));
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#server.onClose(this);
+  }
+
+  deliver(reply: object): void {
+    const data = JSON.stringify(reply);
+    queueMicrotask(() => {
+      if (!this.#isOver) this.onmessage?.({ data });
+    });
+  }
+
+  shut(code: number, reason: string): void {
+    if (this.#isOver) return;
+    this.close();
+    this.onclose?.({ code, reason });
+  }
+}

@@ -1,0 +1,81 @@
+import { report } from './log.ts';
+
+/** A toast as it should be on the screen. */
+export interface ToastView {
+  readonly id: string;
+  readonly kind: 'running' | 'success' | 'error' | 'cancelled';
+  readonly title: string;
+  /** Empty when there is none. */
+  readonly description: string;
+  /** Present on a running toast whose progress is known. */
+  readonly percentage?: number;
+  /** What a screen reader says; changes at the start, at 50 % and at the end only. */
+  readonly announcement: string;
+  /** `Infinity` until it is closed. */
+  readonly durationMs: number;
+  /** The adapter calls it when the user closes the toast: not for `dismiss`, not for a timeout. */
+  onClose(): void;
+}
+
+/** Shows toasts with the library of your choice. */
+export interface ToastAdapter {
+  /** Shows a toast, or updates the one with this id in place. */
+  show(toast: ToastView): void;
+  dismiss(id: string): void;
+}
+
+/** An adapter, or how to load one when the first toast is due. */
+export type ToastSource = ToastAdapter | (() => Promise<ToastAdapter>);
+
+const QUEUE_LIMIT = 50;
+
+/** Holds the newest view of each toast until the adapter is loaded. */
+export class ToastQueue implements ToastAdapter {
+  readonly #source: () => ToastSource;
+  readonly #queue = new Map<string, ToastView>();
+  #adapter: ToastAdapter | null = null;
+  #isLoading = false;
+
+  constructor(source: () => ToastSource) {
+    this.#source = source;
+  }
+
+  show(toast: ToastView): void {
+    if (this.#adapter) {
+      this.#adapter.show(toast);
+      return;
+    }
+    this.#queue.set(toast.id, toast);
+    const [oldest] = this.#queue.keys();
+    if (this.#queue.size > QUEUE_LIMIT && oldest !== undefined) this.#queue.delete(oldest);
+    this.#load();
+  }
+
+  dismiss(id: string): void {
+    this.#queue.delete(id);
+    this.#adapter?.dismiss(id);
+  }
+
+  #load(): void {
+    if (this.#isLoading) return;
+    const source = this.#source();
+    if (typeof source !== 'function') {
+      this.#use(source);
+      return;
+    }
+    this.#isLoading = true;
+    source().then(
+      (adapter) => this.#use(adapter),
+      (error: unknown) => {
+        this.#isLoading = false;
+        report(error, undefined);
+      },
+    );
+  }
+
+  #use(adapter: ToastAdapter): void {
+    this.#adapter = adapter;
+    for (const toast of this.#queue.values()) adapter.show(toast);
+    this.#queue.clear();
+  }
+}

@@ -1,0 +1,15 @@
+import { type EventHandler, pageRegistry } from '@trunkline/client';
+import { useLatest } from './use-latest.ts';
+import { useBrowserLayoutEffect } from './use-layout-effect.ts';
+
+/**
+ * Calls the newest handler with each event of this type (or pattern) that the page's connection
+ * receives. It opens no connection itself: another hook with the user's id does.
+ */
+export function useEvent<P extends string>(type: P, handler: EventHandler<P>): void {
+  const latest = useLatest(handler);
+  useBrowserLayoutEffect(
+    () => pageRegistry().handlers.subscribe(type, (event) => latest.current(event)),
+    [type, latest],
+  );
+}
