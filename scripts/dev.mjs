@@ -2,9 +2,11 @@
 // Vite build that Node.js restarts on; the demo's pages: Vite's dev server, which proxies to it.
 import { spawn } from 'node:child_process';
 
+// A file that is removed and written again is lost to `node --watch`: the build must not empty dist.
+const keep = ['--emptyOutDir', 'false'];
 const commands = {
   types: ['tsc', '-b', '--watch', '--preserveWatchOutput', 'apps/demo/server', 'apps/demo/web'],
-  build: ['vite', 'build', 'apps/demo/server', '--watch', '--logLevel', 'warn'],
+  build: ['vite', 'build', 'apps/demo/server', '--watch', ...keep, '--logLevel', 'warn'],
   server: ['node', '--watch', '--enable-source-maps', 'apps/demo/server/dist/main.js'],
   web: ['vite', 'apps/demo/web'],
 };
