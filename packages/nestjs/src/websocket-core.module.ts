@@ -13,6 +13,7 @@ import {
   type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
+import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { APP_GUARD, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { attach, type Log, Node, type Principal, type RoomRules } from '@trunkline/server';
 import { runAs } from './context.ts';
@@ -151,10 +152,22 @@ function refuseTwice(modules: ModulesContainer): void {
   const all = [...modules.values()];
   const cores = all.filter(({ metatype }) => metatype === WebSocketCoreModule);
   if (cores.length < 2) return;
-  const importers = all.filter(({ imports }) => cores.some((core) => imports.has(core)));
-  const owners = all.filter(({ imports }) => importers.some((module) => imports.has(module)));
-  const names = owners.map(({ name }) => name).join(' and ');
+  const names = all.filter(({ metatype }) => callsForRoot(metatype)).map(({ name }) => name);
   throw new ConfigurationError(
-    `WebSocketModule.forRoot was called ${cores.length} times, in ${names}: call it once, in the app's module`,
+    `WebSocketModule.forRoot was called ${cores.length} times, in ${names.join(' and ')}: call it once, in the app's module`,
+  );
+}
+
+// Asked of the decorator: a global module stands among the resolved imports of every module.
+function callsForRoot(metatype: object): boolean {
+  const imports: unknown = Reflect.getMetadata(MODULE_METADATA.IMPORTS, metatype);
+  return Array.isArray(imports) && imports.some(isCoreImport);
+}
+
+function isCoreImport(imported: Partial<DynamicModule> | undefined): boolean {
+  return (
+    imported?.imports?.some(
+      (inner) => (inner as Partial<DynamicModule>).module === WebSocketCoreModule,
+    ) ?? false
   );
 }

@@ -88,9 +88,9 @@ async function ownTargets(session: Session, principal: Principal): Promise<Targe
 
 // Membership is the app's decision and a bad name no reason to keep a user out.
 function usableRooms({ node }: Session, rooms: readonly string[]): string[] {
-  return [...new Set(rooms)].filter((room) => {
+  return [...new Set<unknown>(rooms)].filter((room): room is string => {
     if (isRoom(room) && !isReservedRoom(room)) return true;
-    node.log.warn('room_skipped', { hook: 'roomsOf', room: `${room}`.slice(0, 128) });
+    node.log.warn('room_skipped', { hook: 'roomsOf', room: String(room).slice(0, 128) });
     return false;
   });
 }

@@ -5,8 +5,8 @@ import {
   isEventType,
   isOperationEvent,
   operationEventProblem,
-  type Realm,
   REFRESH_EVENT,
+  type Realm,
   type RefreshSignal,
 } from '@trunkline/contract';
 import { ulid } from 'ulid';

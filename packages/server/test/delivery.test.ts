@@ -1,5 +1,5 @@
 import { Session, type SessionInit, SlowBroker } from '@trunkline/server/testing';
-import { Centrifuge, type Subscription } from 'centrifuge';
+import { Centrifuge, State, type Subscription, SubscriptionState } from 'centrifuge';
 import { expect, test } from 'vitest';
 import { roomChannel, seeded, startServer, userChannel } from './harness.ts';
 
@@ -45,7 +45,7 @@ async function run(seed: number, createSession?: (init: SessionInit) => Session)
   for (let n = 0; n < PUBLICATIONS; n += 1) {
     void server.node.publish(userChannel('ada'), `{"n":${n}}`);
     void server.node.publish(roomChannel('chat:1'), `{"n":${n}}`);
-    const isUp = client.state === 'connected' && room.state === 'subscribed';
+    const isUp = client.state === State.Connected && room.state === SubscriptionState.Subscribed;
     if (n >= (due[0] ?? Infinity) && isUp) {
       due.shift();
       server.cutAll();

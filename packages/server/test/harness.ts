@@ -115,8 +115,8 @@ export class RawClient {
 
   constructor(url: string, options: { headers?: Record<string, string>; protocol?: string } = {}) {
     this.socket = new WebSocket(url, options.protocol, { headers: options.headers ?? {} });
-    this.socket.on('message', (data) => {
-      this.frames.push(String(data));
+    this.socket.on('message', (data: Buffer) => {
+      this.frames.push(data.toString());
       this.#wake();
     });
     this.socket.on('close', (code) => {

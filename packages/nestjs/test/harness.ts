@@ -1,0 +1,128 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import type { INestApplication, Type } from '@nestjs/common';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
+import type { WebSocketModuleOptions } from '@trunkline/nestjs';
+import {
+  type Authenticate,
+  type Broker,
+  MemoryBroker,
+  type Principal,
+  type PublishOptions,
+} from '@trunkline/server';
+import { Centrifuge, type Options } from 'centrifuge';
+import { WebSocket } from 'ws';
+
+export const platforms = ['express', 'fastify'] as const;
+export type Platform = (typeof platforms)[number];
+
+export const ada: Principal = {
+  userId: 'ada',
+  realm: { kind: 'tenant', tenantId: 'acme' },
+  roles: ['admins'],
+};
+export const cleo: Principal = {
+  userId: 'cleo',
+  realm: { kind: 'tenant', tenantId: 'globex' },
+  roles: ['admins'],
+};
+export const root: Principal = { userId: 'root', realm: { kind: 'platform' }, roles: ['admins'] };
+const people: Record<string, Principal> = { ada, cleo, root };
+
+/** Reads `who=ada` from the cookie; `who=outage` is a database that is down. */
+export const fromCookie: Authenticate = async ({ headers }) => {
+  const who = /who=(\w+)/.exec(headers.cookie ?? '')?.[1] ?? '';
+  await Promise.resolve();
+  if (who === 'outage') throw new Error('connection refused');
+  return people[who] ?? null;
+};
+
+/** A memory broker that remembers what was published: nothing else leaves the process. */
+export class RecordingBroker extends MemoryBroker {
+  readonly published: { channel: string; event: Record<string, unknown> }[] = [];
+
+  override async publish(channel: string, data: string, options: PublishOptions) {
+    this.published.push({ channel, event: JSON.parse(data) });
+    return await super.publish(channel, data, options);
+  }
+}
+
+export interface TestApp {
+  readonly app: INestApplication;
+  readonly baseUrl: string;
+  /** Sends a request as somebody and reads its JSON answer. */
+  request(
+    path: string,
+    who: string,
+    init?: RequestInit,
+  ): Promise<{ status: number; body: unknown }>;
+  client(who: string, options?: Partial<Options>): Centrifuge;
+}
+
+export const quickDrain = { waitMs: 0, spreadMs: 100, deadlineMs: 2_000 };
+
+export function moduleOptions(
+  changes: Partial<WebSocketModuleOptions> = {},
+): WebSocketModuleOptions {
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  return { authenticate: fromCookie, drain: quickDrain, log, ...changes };
+}
+
+/** Starts an application of these modules on a free port. */
+export async function startApp(
+  platform: Platform,
+  builder: TestingModuleBuilder,
+  prepare: (app: INestApplication) => void = () => {},
+): Promise<TestApp> {
+  const testing = await builder.compile();
+  const adapter = platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+  const app = testing.createNestApplication(adapter, { logger: false });
+  prepare(app);
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const baseUrl = `http://127.0.0.1:${port}`;
+  return {
+    app,
+    baseUrl,
+    request: async (path, who, init = {}) => {
+      const headers = { cookie: `who=${who}`, 'content-type': 'application/json' };
+      const response = await fetch(baseUrl + path, {
+        ...init,
+        headers: { ...headers, ...init.headers },
+      });
+      const text = await response.text();
+      return { status: response.status, body: text ? JSON.parse(text) : null };
+    },
+    client: (who, options = {}) =>
+      new Centrifuge(`${baseUrl.replace('http', 'ws')}/connection/websocket`, {
+        websocket: withHeaders({ cookie: `who=${who}`, origin: baseUrl }),
+        minReconnectDelay: 1,
+        maxReconnectDelay: 20,
+        ...options,
+      }),
+  };
+}
+
+export function testingModule(...imports: unknown[]): TestingModuleBuilder {
+  return Test.createTestingModule({ imports: imports as Type[] });
+}
+
+/** A WebSocket class that sends these headers, as a browser would send its cookies. */
+export function withHeaders(headers: Record<string, string>): typeof WebSocket {
+  return class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols, { headers });
+    }
+  } as typeof WebSocket;
+}
+
+/** Resolves with the client's next event of that name. */
+export async function next<T>(client: Centrifuge, name: string): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  client.once(name as 'connected', resolve as never);
+  return await promise;
+}
+
+export type { Broker };
