@@ -26,7 +26,7 @@ export interface EventMetadata {
   /** Shown to the user: the title of an operation's last toast. */
   message?: string;
   /** Tables whose rows changed: every mounted `useTableRefresh` of that name refetches. */
-  tablesToRefresh?: string[];
+  tablesToRefresh?: readonly string[];
   /** `user` refreshes the addressed user's own pages only; default: everyone in the realm. */
   refreshScope?: 'realm' | 'user';
   [field: string]: unknown;

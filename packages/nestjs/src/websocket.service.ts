@@ -30,7 +30,7 @@ export interface TenantSender {
     event: AppEvent<T>,
     options?: SendEventOptions,
   ): Promise<Receipt>;
-  refreshTables(tables: string[], options?: SendEventOptions): Promise<Receipt>;
+  refreshTables(tables: readonly string[], options?: SendEventOptions): Promise<Receipt>;
 }
 
 /**
@@ -94,7 +94,7 @@ export class WebSocketService {
   }
 
   /** Makes every page of the tenant that shows one of these tables refetch it. */
-  async refreshTables(tables: string[], options: SendOptions = {}): Promise<Receipt> {
+  async refreshTables(tables: readonly string[], options: SendOptions = {}): Promise<Receipt> {
     const context = currentContext();
     const realm = this.#realmOf('refreshTables', options, context);
     const signal = sealRefreshSignal(tables, { realm, ...originOf(context) });

@@ -136,7 +136,7 @@ describe.each(platforms)('on %s', (platform) => {
     client.on('subscribed', ({ channel }) => channels.push(channel));
     client.connect();
     await client.ready();
-    expect(channels.sort()).toEqual(['@all', '@role:admins', '@user', 'desk:ada']);
+    expect(channels.toSorted()).toEqual(['@all', '@role:admins', '@user', 'desk:ada']);
     client.disconnect();
   });
 

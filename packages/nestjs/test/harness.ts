@@ -90,7 +90,7 @@ export async function startApp(
       const headers = { cookie: `who=${who}`, 'content-type': 'application/json' };
       const response = await fetch(baseUrl + path, {
         ...init,
-        headers: { ...headers, ...init.headers },
+        headers,
       });
       const text = await response.text();
       return { status: response.status, body: text ? JSON.parse(text) : null };

@@ -161,7 +161,7 @@ describe.each(platforms)('on %s', (platform) => {
     );
     await Promise.all(requests);
     const expected = Array.from({ length: 60 }, (_, i) => `t.${i % 2 ? 'acme' : 'globex'}:u:u${i}`);
-    expect(broker.published.map(({ channel }) => channel).sort()).toEqual(expected.sort());
+    expect(broker.published.map(({ channel }) => channel).toSorted()).toEqual(expected.toSorted());
   });
 
   test('a foreign tenant rejects, the own one and the platform go through', async () => {
