@@ -13,6 +13,8 @@ export interface CommandOptions {
 }
 
 const running = new Set<number>();
+/** Colours for a person at a terminal, plain text for a log. */
+const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' };
 
 /** Runs a command, keeps what it prints, and never throws: a failure is a result. */
 export function runCommand(
@@ -26,7 +28,10 @@ export function runCommand(
       output += String(text);
     };
     // A process group of its own: a killed test run takes the servers it started along.
-    const child = spawn(command, args, { detached: true, env: { ...process.env, ...env } });
+    const child = spawn(command, args, {
+      detached: true,
+      env: { ...process.env, ...colours, ...env },
+    });
     const timer = setTimeout(() => {
       add(`\n${command} did not end within ${limitMs / 1000} s and was killed.\n`);
       killGroup(child.pid);

@@ -3,7 +3,7 @@
 import type { Cut } from './blocks.ts';
 
 /** Declarations before and after one printed part. */
-export interface Surroundings {
+interface Surroundings {
   readonly before?: string;
   readonly after?: string;
 }
