@@ -32,15 +32,19 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node|hub|broker/.*|protocol|principal|errors|limits',
-      'upgrade|session|commands|recovery|outbox',
+      'node|hub|rooms|broker/.*|protocol|principal|event|receipt|errors|limits|log',
+      'upgrade|session|subscription|commands|recovery|heartbeat|outbox|transport',
     ),
     inServer('hub-below-node', 'hub|broker/.*', 'node'),
-    inServer('session-below-upgrade', 'session|commands|recovery|outbox', 'upgrade'),
+    inServer(
+      'session-below-upgrade',
+      'session|subscription|commands|recovery|heartbeat|outbox|transport',
+      'upgrade',
+    ),
     only(
       'only-the-doors-touch-ws',
       'node_modules/ws/',
-      '^packages/server/src/(upgrade|session|outbox)\\.ts$',
+      '^packages/server/src/(upgrade|transport)\\.ts$',
     ),
     only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
     only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
