@@ -1,4 +1,5 @@
 // The user's guide, block by block: everything it prints as code compiles as it is printed.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cutBlock, readBlocks } from './blocks.ts';
@@ -82,6 +83,12 @@ beforeAll(async () => {
 });
 
 describe('the guide', () => {
+  it('is the text that the user wrote, to the byte', () => {
+    expect(createHash('sha256').update(guide).digest('hex')).toBe(
+      '79dfede3fc3337dd7bbb617f49fa78649623161c9065249686da6df78f66ba90',
+    );
+  });
+
   it('has code blocks, and each has a name of its own', () => {
     expect(blocks.length).toBeGreaterThan(0);
     expect(blocks.length).toBe(guide.match(/```typescript/g)?.length);
