@@ -16,8 +16,8 @@ import type { Principal } from '@trunkline/server';
 import { z } from 'zod';
 import { AuthService } from './auth.service.ts';
 import {
-  clearedSessionCookie,
   type CookieRequest,
+  clearedSessionCookie,
   sessionCookie,
   sessionTokenOf,
 } from './session-cookie.ts';

@@ -1,0 +1,75 @@
+import {
+  BadRequestException,
+  type DynamicModule,
+  Global,
+  Module,
+  StandardSchemaValidationPipe,
+} from '@nestjs/common';
+import { APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AuthModule } from './auth/auth.module.ts';
+import { AuthService } from './auth/auth.service.ts';
+import { SameOriginGuard } from './auth/same-origin.guard.ts';
+import { ENVIRONMENT, type Environment } from './environment.ts';
+import { HealthController } from './health.controller.ts';
+import { DatabaseModule } from './infrastructure/database/database.module.ts';
+import type { Database } from './infrastructure/database/database.ts';
+import { WebSocketModule } from './infrastructure/websocket/websocket.module.ts';
+import { UsersModule } from './users/users.module.ts';
+import { WebModule } from './web/web.module.ts';
+
+/** The settings, for whoever injects `ENVIRONMENT`. */
+@Global()
+@Module({})
+class EnvironmentModule {
+  static forRoot(environment: Environment): DynamicModule {
+    return {
+      module: EnvironmentModule,
+      providers: [{ provide: ENVIRONMENT, useValue: environment }],
+      exports: [ENVIRONMENT],
+    };
+  }
+}
+
+@Module({})
+export class AppModule {
+  static forRoot(environment: Environment, database: Database): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        EnvironmentModule.forRoot(environment),
+        DatabaseModule.forRoot(database),
+        WebSocketModule.forRootAsync({
+          imports: [AuthModule],
+          inject: [AuthService],
+          useFactory: (auth: AuthService) => ({
+            authenticate: (handshake) => auth.authenticate(handshake),
+            // Ctrl-C must not take the default's 25 s.
+            drain: { waitMs: 0, spreadMs: 1000, deadlineMs: 4000 },
+          }),
+        }),
+        AuthModule,
+        UsersModule,
+        WebModule.forRoot(),
+      ],
+      controllers: [HealthController],
+      providers: [
+        { provide: APP_GUARD, useClass: SameOriginGuard },
+        { provide: APP_PIPE, useFactory: validationPipe },
+      ],
+    };
+  }
+}
+
+function validationPipe() {
+  return new StandardSchemaValidationPipe({
+    exceptionFactory: (issues) => {
+      const problems = issues.map(({ path = [], message }) => {
+        const where = path.map((segment) =>
+          String(typeof segment === 'object' ? segment.key : segment),
+        );
+        return where.length === 0 ? message : `${where.join('.')}: ${message}`;
+      });
+      return new BadRequestException(problems.join('; '));
+    },
+  });
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import { serverFolder } from '../../folders.ts';
+import { lockDataFolder } from './data-folder-lock.ts';
+import * as schema from './schema.ts';
+
+export type Queries = PgDatabase<PgQueryResultHKT, typeof schema>;
+
+/** The open database: Postgres, or PGlite, which is Postgres inside this process. */
+export class Database {
+  readonly kind: 'pglite' | 'postgres';
+  readonly queries: Queries;
+  readonly close: () => Promise<void>;
+
+  constructor(kind: 'pglite' | 'postgres', queries: Queries, close: () => Promise<void>) {
+    this.kind = kind;
+    this.queries = queries;
+    this.close = close;
+  }
+
+  /** Throws when the database does not answer. */
+  async ping(): Promise<void> {
+    await this.queries.execute(sql`select 1`);
+  }
+}
+
+const migrationsFolder = join(serverFolder, 'drizzle');
+
+/** Opens the Postgres of a URL, or PGlite in the data folder, and brings its tables up to date. */
+export async function openDatabase(
+  options: { url: string } | { dataFolder: string },
+): Promise<Database> {
+  if ('url' in options) return await openPostgres(options.url);
+  const lock = lockDataFolder(options.dataFolder);
+  try {
+    const database = await openPglite(join(options.dataFolder, 'database'));
+    return new Database('pglite', database.queries, async () => {
+      await database.close();
+      lock.release();
+    });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Opens PGlite in a folder, or in memory without one. It has no lock: see `lockDataFolder`. */
+export async function openPglite(folder?: string): Promise<Database> {
+  const { PGlite } = await import('@electric-sql/pglite');
+  const { drizzle } = await import('drizzle-orm/pglite');
+  const { migrate } = await import('drizzle-orm/pglite/migrator');
+  const client = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+  const queries = drizzle({ client, schema });
+  await migrate(queries, { migrationsFolder });
+  return new Database('pglite', queries, () => client.close());
+}
+
+async function openPostgres(url: string): Promise<Database> {
+  const { Pool } = (await import('pg')).default;
+  const { drizzle } = await import('drizzle-orm/node-postgres');
+  const { migrate } = await import('drizzle-orm/node-postgres/migrator');
+  const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  // An idle connection that the server ends is replaced by the pool; unheard it would end us.
+  pool.on('error', (error) => console.error(`Postgres closed a connection: ${error.message}`));
+  const queries = drizzle({ client: pool, schema });
+  try {
+    await migrate(queries, { migrationsFolder });
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  return new Database('postgres', queries, () => pool.end());
+}

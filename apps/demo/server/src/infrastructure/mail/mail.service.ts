@@ -1,0 +1,87 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { createTransport } from 'nodemailer';
+import { ENVIRONMENT, type Environment } from '../../environment.ts';
+
+export interface Mail {
+  to: { name: string; address: string };
+  subject: string;
+  text: string;
+}
+
+/** What became of a number of mails. */
+export interface MailCount {
+  sent: number;
+  failed: number;
+}
+
+const FROM = { name: 'Trunkline demo', address: 'no-reply@trunkline.test' };
+const AT_ONCE = 16;
+/** After so many failures in a row the mail server is taken for gone. */
+const GIVE_UP_AFTER = 2 * AT_ONCE;
+
+/** Sends mails by SMTP or, without a server, writes them as files that mail programs open. */
+@Injectable()
+export class MailService implements OnApplicationShutdown {
+  readonly #logger = new Logger(MailService.name);
+  readonly #folder: string;
+  readonly #smtp: ReturnType<typeof smtpTransport> | undefined;
+  readonly #composer = createTransport({ streamTransport: true, buffer: true }, { from: FROM });
+
+  constructor(
+    @Inject(ENVIRONMENT) { DATA_DIR, SMTP_URL }: Pick<Environment, 'DATA_DIR' | 'SMTP_URL'>,
+  ) {
+    this.#folder = join(DATA_DIR, 'mail');
+    this.#smtp = SMTP_URL === undefined ? undefined : smtpTransport(SMTP_URL);
+  }
+
+  onApplicationShutdown(): void {
+    this.#smtp?.close();
+  }
+
+  /** Sends all, a few at once. A mail that fails is counted; it never throws. */
+  async sendAll(batchId: string, mails: readonly Mail[], signal?: AbortSignal): Promise<MailCount> {
+    let sent = 0;
+    let failuresInARow = 0;
+    const deliver = this.#smtp ? this.#bySmtp(this.#smtp) : this.#asFiles(batchId);
+    const queue = mails.entries();
+    const work = async () => {
+      for (const [index, mail] of queue) {
+        if (signal?.aborted || failuresInARow >= GIVE_UP_AFTER) return;
+        try {
+          await deliver(mail, index);
+          sent += 1;
+          failuresInARow = 0;
+        } catch (error) {
+          failuresInARow += 1;
+          if (failuresInARow === 1) this.#logger.warn(`A mail was not sent: ${String(error)}`);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    return { sent, failed: mails.length - sent };
+  }
+
+  #bySmtp(smtp: ReturnType<typeof smtpTransport>): Deliver {
+    return (mail) => smtp.sendMail(mail);
+  }
+
+  #asFiles(batchId: string): Deliver {
+    const folder = join(this.#folder, batchId);
+    let made: Promise<unknown> | undefined;
+    return async (mail, index) => {
+      made ??= mkdir(folder, { recursive: true });
+      await made;
+      const { message } = await this.#composer.sendMail(mail);
+      await writeFile(join(folder, `${String(index + 1).padStart(5, '0')}.eml`), message);
+    };
+  }
+}
+
+type Deliver = (mail: Mail, index: number) => Promise<unknown>;
+
+function smtpTransport(url: string) {
+  const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
+  return createTransport({ url, pool: true, maxConnections: 5, ...timeouts }, { from: FROM });
+}

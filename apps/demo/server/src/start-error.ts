@@ -1,0 +1,30 @@
+import { EnvironmentError } from './environment.ts';
+import { DataFolderInUseError } from './infrastructure/database/data-folder-lock.ts';
+
+/** Why the server did not start: what to do where that is known, else the whole error. */
+export function explain(error: unknown): string {
+  if (error instanceof EnvironmentError || error instanceof DataFolderInUseError) {
+    return error.message;
+  }
+  const cause = rootCause(error) as NodeJS.ErrnoException & { port?: number; address?: string };
+  switch (cause?.code) {
+    case 'EADDRINUSE':
+      return `Port ${cause.port} is in use. Stop what uses it, or take another: PORT=${(cause.port ?? 3000) + 1} npm start`;
+    case 'EACCES':
+      return `No permission: ${cause.message}`;
+    case 'ECONNREFUSED':
+    case 'ENOTFOUND':
+      return `The database of DATABASE_URL does not answer: ${cause.message}`;
+    case '28P01':
+    case '3D000':
+      return `The database of DATABASE_URL refuses: ${cause.message}`;
+    default:
+      return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  }
+}
+
+function rootCause(error: unknown): unknown {
+  // Where a host has several addresses, Node.js reports one error for each of them.
+  if (error instanceof AggregateError) return rootCause(error.errors[0]);
+  return error instanceof Error && error.cause !== undefined ? rootCause(error.cause) : error;
+}

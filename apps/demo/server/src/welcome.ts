@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import type { Environment } from './environment.ts';
+import { DEMO_PASSWORD, demoAccounts } from './infrastructure/database/demo-accounts.ts';
+import { isWebBuilt } from './web/web.module.ts';
+
+/** What the terminal shows when the server is ready. */
+export function welcome(port: number, environment: Environment): string {
+  const { DATABASE_URL, DATA_DIR, SMTP_URL, HTTP_ADAPTER } = environment;
+  const accounts = demoAccounts.map(({ email, tenantId, role }) => {
+    const where = tenantId === null ? 'platform' : `tenant ${tenantId}`;
+    return `  ${email.padEnd(20)} ${where}, ${role}`;
+  });
+  const pages = isWebBuilt() ? [] : ['The pages are not built yet: npm run build', ''];
+  return [
+    `Trunkline demo   http://localhost:${port}`,
+    '',
+    `Sign in with the password ${DEMO_PASSWORD}:`,
+    ...accounts,
+    '',
+    ...pages,
+    `Database: ${DATABASE_URL === undefined ? `PGlite in ${join(DATA_DIR, 'database')}` : 'Postgres (DATABASE_URL)'}`,
+    `Mails:    ${SMTP_URL === undefined ? `files in ${join(DATA_DIR, 'mail')}` : 'SMTP (SMTP_URL)'}`,
+    `HTTP:     ${HTTP_ADAPTER}`,
+    '',
+    'Stop with Ctrl-C.',
+  ].join('\n');
+}
