@@ -20,7 +20,7 @@ export default defineConfig({
           include: [
             'packages/{contract,server,nestjs,client}/test/**/*.test.ts',
             'apps/demo/server/test/**/*.test.ts',
-            'test/{delivery,guide}/**/*.test.ts',
+            'test/{docs,guide}/**/*.test.ts',
           ],
           exclude: ['**/*.dom.test.ts', '**/node_modules/**'],
           environment: 'node',

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { defaultLimits, disconnects, protocolErrors, unsubscribed } from '@trunkline/server';
+import { expect, test } from 'vitest';
+
+const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+/** Rows `| code | text |` below a heading. */
+function rows(markdown: string, heading: string): [string, string][] {
+  const section = markdown.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return [...section.matchAll(/^\| (\d+) \| ([^|]+?) \|/gm)].map(([, code, text]) => [code, text]);
+}
+
+test.each([
+  [
+    'What a command is answered with',
+    Object.values(protocolErrors).map((e) => [e.code, e.message]),
+  ],
+  ['Why a connection ends', Object.values(disconnects).map((d) => [d.code, d.reason])],
+  [
+    'Why a client-side subscription ends',
+    Object.values(unsubscribed).map((u) => [u.code, u.reason]),
+  ],
+])('docs/errors.md lists exactly the codes of "%s"', (heading, table) => {
+  const expected = table.map(([code, text]) => [String(code), text]);
+  expect(rows(read('errors.md'), heading)).toEqual(expected);
+});
+
+test('docs/configuration.md lists every limit', () => {
+  const documented = read('configuration.md');
+  for (const name of Object.keys(defaultLimits)) expect(documented).toContain(`\`${name}\``);
+});
+
+test('no reason of a disconnect parses as JSON: a client would take it for advice', () => {
+  for (const { reason } of Object.values(disconnects)) {
+    expect(() => JSON.parse(reason)).toThrow(SyntaxError);
+    expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(123);
+  }
+});
