@@ -6,7 +6,7 @@ import {
   type Realm,
   type ReceivedEvent,
 } from '@trunkline/contract';
-import { Connection, type Publication, type Sync } from './connection.ts';
+import { Connection, type ConnectionListener, type Publication, type Sync } from './connection.ts';
 import { createDomToasts } from './dom-toasts.ts';
 import { Duplicates, type HandlerSet, toReceivedEvent } from './events.ts';
 import { guard, type OnError, report, warn } from './log.ts';
@@ -37,6 +37,15 @@ export class Client {
   readonly #duplicates = new Duplicates();
   readonly #clientIds = new RecentIds(OWN_IDS);
   readonly #stopWatching: () => void;
+  readonly #onError: OnError = (error) => report(error, this.#settings.onError);
+  readonly #listener: ConnectionListener = {
+    onConnecting: () => this.#onConnecting(),
+    onBackoff: (reconnectAt) => this.#state.set({ reconnectAt }),
+    onConnected: (clientId, data) => this.#onConnected(clientId, data),
+    onPublication: (publication) => this.#onPublication(publication),
+    onSynced: (sync) => this.#onSynced(sync),
+    onDisconnected: (code, reason) => this.#onDisconnected(code, reason),
+  };
   #settings: Settings;
   #connection: Connection | null = null;
   #clientId: string | null = null;
@@ -53,12 +62,15 @@ export class Client {
       onForget: (id) => this.toasts.forget(id),
     });
     this.toasts = new ToastController({
-      adapter: new ToastQueue(() => this.#settings.toast ?? createDomToasts()),
+      adapter: new ToastQueue(() => this.#settings.toast ?? createDomToasts(), this.#onError),
       operations: this.operations,
       realmName: () => realmName(this.#state.identity?.realm),
       onError: this.#onError,
     });
-    this.#stopWatching = watchPage(this);
+    this.#stopWatching = watchPage({
+      onReturn: () => this.#onReturn(),
+      onNetwork: () => this.#onNetwork(),
+    });
   }
 
   get state(): Store<ConnectionState> {
@@ -94,7 +106,7 @@ export class Client {
     this.#connection = new Connection({
       address: this.address,
       settings: () => this.#settings,
-      listener: this,
+      listener: this.#listener,
     });
     this.#state.set({ status: this.#waitingStatus(), reconnectAt: null });
     this.#connection.start();
@@ -121,16 +133,12 @@ export class Client {
     this.#state.set({ ...CONNECTING, status: 'closed' });
   }
 
-  onConnecting(): void {
+  #onConnecting(): void {
     this.#clientId = null;
     this.#state.set({ status: this.#waitingStatus() });
   }
 
-  onBackoff(reconnectAt: number): void {
-    this.#state.set({ reconnectAt });
-  }
-
-  onConnected(clientId: string, data: unknown): void {
+  #onConnected(clientId: string, data: unknown): void {
     const identity = toIdentity(data);
     if (identity?.userId !== this.address.userId) {
       this.#refuse(identity);
@@ -146,7 +154,7 @@ export class Client {
     this.#state.set({ status: 'syncing', identity, reconnectAt: null });
   }
 
-  onPublication({ channel, data, isFromClient, replayed }: Publication): void {
+  #onPublication({ channel, data, isFromClient, replayed }: Publication): void {
     const event = toReceivedEvent(channel, data, replayed);
     if (!event) {
       warn(`Ignored a publication in ${channel} that is no event.`);
@@ -158,7 +166,7 @@ export class Client {
     if (!isFromClient && this.#connection) this.#merge(event);
   }
 
-  onSynced({ channels, lost }: Sync): void {
+  #onSynced({ channels, lost }: Sync): void {
     const missed = this.#isPositionLost ? channels : lost;
     const isFirst = !this.#wasSynced;
     this.#isPositionLost = false;
@@ -168,27 +176,25 @@ export class Client {
     if (isFirst) this.refreshes.onFirstSync();
   }
 
-  onDisconnected(code: number, reason: string): void {
+  #onDisconnected(code: number, reason: string): void {
     this.#clientId = null;
     const isAuth = AUTH_FAILED.has(code);
     if (!isAuth) warn(`The server has closed the connection: ${code} ${reason}`);
     this.#state.set({ status: isAuth ? 'auth-failed' : 'closed', reconnectAt: null });
   }
 
-  onReturn(): void {
+  #onReturn(): void {
     if (!this.#connection) return;
     const isLoginRefused = this.#state.status === 'auth-failed';
     if (isLoginRefused && Date.now() - this.#triedAt >= RETRY_LOGIN_MS) this.connect();
     else void this.#connection.probe();
   }
 
-  onNetwork(): void {
+  #onNetwork(): void {
     const { status } = this.#state;
     const isWaiting = status === 'connecting' || status === 'reconnecting' || status === 'offline';
     if (isWaiting) this.#state.set({ status: this.#waitingStatus() });
   }
-
-  readonly #onError: OnError = (error) => report(error, this.#settings.onError);
 
   #waitingStatus(): 'connecting' | 'reconnecting' | 'offline' {
     if (isDeviceOffline()) return 'offline';

@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
 import { HandlerSet, type Subscribe } from './events.ts';
-import { pageRegistry, type Registry } from './registry.ts';
-import { type Address, addressKey, type Settings } from './settings.ts';
+import { pageRegistry } from './registry.ts';
+import type { Address, Settings } from './settings.ts';
 import { CONNECTING, type ConnectionState, IDLE } from './status.ts';
 
 /** What a consumer adds to its client; the returned function takes it away. */
@@ -11,11 +11,12 @@ export type Plug = (client: Client) => () => void;
 export class Consumer {
   readonly #handlers = new HandlerSet();
   readonly #listeners = new Set<() => void>();
-  readonly #registry: () => Registry;
+  readonly #defaults: Settings;
   #client: Client | null = null;
 
-  constructor(registry: () => Registry = pageRegistry) {
-    this.#registry = registry;
+  /** `defaults` hold where neither a provider nor the page says anything. */
+  constructor(defaults: Settings = {}) {
+    this.#defaults = defaults;
   }
 
   /** Registers a handler, whether there is a connection or not. */
@@ -33,18 +34,18 @@ export class Consumer {
   /** The state of an address, also before this consumer has joined it. */
   state(address: Address): ConnectionState {
     if (address.userId === '') return IDLE;
-    const client = this.#registry().peek(address);
+    const client = pageRegistry().peek(address);
     return client ? client.state.get() : CONNECTING;
   }
 
   /** Joins the address's client, or none for the user id `''`; returns how to leave. */
   attach(address: Address, settings: Settings, plug?: Plug): () => void {
-    const registry = this.#registry();
+    const registry = pageRegistry();
     if (address.userId === '') {
       registry.enter(address);
       return () => {};
     }
-    const lease = registry.acquire(address, settings);
+    const lease = registry.acquire(address, settings, this.#defaults);
     const stopUsing = this.#use(lease.client);
     const unplug = plug?.(lease.client);
     return () => {
@@ -69,9 +70,4 @@ export class Consumer {
   readonly #notify = (): void => {
     for (const listener of [...this.#listeners]) listener();
   };
-}
-
-/** Do these lead to the same connection? */
-export function isSameAddress(a: Address, b: Address): boolean {
-  return addressKey(a) === addressKey(b);
 }

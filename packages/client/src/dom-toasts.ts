@@ -31,6 +31,7 @@ const CLOSE =
   'color:inherit;font:inherit;cursor:pointer';
 const HIDDEN =
   'position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap';
+const ANNOUNCE_AFTER_MS = 100;
 const COLORS = { running: '#8888', success: '#1a7f37', error: '#cf222e', cancelled: '#8888' };
 
 class DomToast {
@@ -43,6 +44,7 @@ class DomToast {
   readonly #remove: (id: string) => void;
   #view: ToastView | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #announceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(remove: (id: string) => void) {
     this.#remove = remove;
@@ -64,13 +66,15 @@ class DomToast {
     this.#item.style.borderColor = COLORS[view.kind];
     setText(this.#title, view.title);
     setText(this.#description, view.description);
-    setText(this.#announcement, view.announcement);
+    // a screen reader announces changes of what it knows, not what comes with its own list
+    this.#announceTimer ??= setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
     this.#updateProgress(view);
     this.#startTimer();
   }
 
   remove(): void {
     this.#stopTimer();
+    clearTimeout(this.#announceTimer);
     this.#item.remove();
   }
 
@@ -87,6 +91,11 @@ class DomToast {
       bar.value = percentage;
       bar.setAttribute('aria-valuenow', String(percentage));
     }
+  }
+
+  #announce(): void {
+    this.#announceTimer = undefined;
+    setText(this.#announcement, this.#view?.announcement ?? '');
   }
 
   #startTimer(): void {
@@ -107,7 +116,7 @@ class DomToast {
   }
 }
 
-/** One list for all clients of the page; it must be there before what it announces. */
+/** One list for all clients of the page. */
 function container(): HTMLElement {
   const existing = document.querySelector<HTMLElement>('[data-trunkline-toasts]');
   if (existing) return existing;

@@ -41,6 +41,11 @@ export {
   TableRefresher,
   type TableRefreshOptions,
 } from './table-refresher.ts';
-export type { ToastAdapter, ToastSource, ToastView } from './toast-adapter.ts';
+export {
+  type ToastAdapter,
+  ToastQueue,
+  type ToastSource,
+  type ToastView,
+} from './toast-adapter.ts';
 export type { ToastText } from './toast-text.ts';
 export { type OperationToastOptions, ToastController } from './toasts.ts';

@@ -68,10 +68,11 @@ export class Registry {
     }
   }
 
-  /** The client of an address, connecting if it is new. */
-  acquire(address: Address, settings: Settings): Lease {
+  /** The client of an address, connecting if it is new; `defaults` are for what nobody sets. */
+  acquire(address: Address, settings: Settings, defaults: Settings = {}): Lease {
     this.enter(address);
-    const entry = this.#entries.get(addressKey(address)) ?? this.#open(address, settings);
+    const known = this.#entries.get(addressKey(address));
+    const entry = known ?? this.#open(address, mergeSettings(defaults, settings));
     clearTimeout(entry.linger);
     entry.client.configure(settings);
     if (++entry.consumers === 1) this.#join(entry);
@@ -87,7 +88,7 @@ export class Registry {
 
   #open(address: Address, settings: Settings): Entry {
     this.#warnOfSecondUser(address);
-    const client = new Client(address, mergeSettings(this.settings, settings));
+    const client = new Client(address, settings);
     const entry: Entry = { client, key: addressKey(address), consumers: 0, linger: undefined };
     this.#entries.set(entry.key, entry);
     client.connect();

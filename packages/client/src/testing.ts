@@ -45,6 +45,8 @@ export class TestServer {
   answer: ConnectAnswer | ((connect: NonNullable<Command['connect']>) => ConnectAnswer);
   /** Refuses the network while false. */
   isUp = true;
+  /** Hears nothing while true, though connections stay open. */
+  isDeaf = false;
   /** Every connect command so far. */
   readonly connects: NonNullable<Command['connect']>[] = [];
   /** Every frame that clients have sent. */
@@ -108,6 +110,7 @@ export class TestServer {
 
   /** @internal */
   onFrame(socket: TestSocket, frame: string): void {
+    if (this.isDeaf) return;
     this.frames.push(frame);
     for (const line of frame.split('\n')) {
       const command = JSON.parse(line) as Command;
@@ -135,7 +138,7 @@ export class TestServer {
       const data = { userId, realm };
       socket.deliver({
         id,
-        connect: { client: socket.clientId, ping: 25, pong: true, data, subs },
+        connect: { client: socket.clientId, data, subs },
       });
     }
   }

@@ -1,4 +1,4 @@
-import { report } from './log.ts';
+import { guard, type OnError, report } from './log.ts';
 
 /** A toast as it should be on the screen. */
 export interface ToastView {
@@ -29,35 +29,33 @@ export type ToastSource = ToastAdapter | (() => Promise<ToastAdapter>);
 
 const QUEUE_LIMIT = 50;
 
-/** Holds the newest view of each toast until the adapter is loaded. */
+/** Holds the newest view of each toast until the adapter is loaded; its errors stay in here. */
 export class ToastQueue implements ToastAdapter {
   readonly #source: () => ToastSource;
+  readonly #onError: OnError;
   readonly #queue = new Map<string, ToastView>();
   #adapter: ToastAdapter | null = null;
   #isLoading = false;
 
-  constructor(source: () => ToastSource) {
+  constructor(source: () => ToastSource, onError: OnError) {
     this.#source = source;
+    this.#onError = onError;
   }
 
   show(toast: ToastView): void {
-    if (this.#adapter) {
-      this.#adapter.show(toast);
-      return;
-    }
     this.#queue.set(toast.id, toast);
     const [oldest] = this.#queue.keys();
     if (this.#queue.size > QUEUE_LIMIT && oldest !== undefined) this.#queue.delete(oldest);
-    this.#load();
+    if (this.#adapter) this.#flush(this.#adapter);
+    else if (!this.#isLoading) this.#load();
   }
 
   dismiss(id: string): void {
     this.#queue.delete(id);
-    this.#adapter?.dismiss(id);
+    guard(() => this.#adapter?.dismiss(id), this.#onError);
   }
 
   #load(): void {
-    if (this.#isLoading) return;
     const source = this.#source();
     if (typeof source !== 'function') {
       this.#use(source);
@@ -68,14 +66,18 @@ export class ToastQueue implements ToastAdapter {
       (adapter) => this.#use(adapter),
       (error: unknown) => {
         this.#isLoading = false;
-        report(error, undefined);
+        report(error, this.#onError);
       },
     );
   }
 
   #use(adapter: ToastAdapter): void {
     this.#adapter = adapter;
-    for (const toast of this.#queue.values()) adapter.show(toast);
+    this.#flush(adapter);
+  }
+
+  #flush(adapter: ToastAdapter): void {
+    for (const toast of this.#queue.values()) guard(() => adapter.show(toast), this.#onError);
     this.#queue.clear();
   }
 }

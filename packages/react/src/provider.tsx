@@ -1,6 +1,5 @@
 import { mergeSettings, pageRegistry, type Settings } from '@trunkline/client';
 import { createContext, type ReactElement, type ReactNode, useContext, useMemo } from 'react';
-import { loadToasts } from './load-toasts.ts';
 import { useLatest } from './use-latest.ts';
 
 /** Settings for the hooks below, over those of `configureTrunkline`. */
@@ -29,10 +28,10 @@ export function TrunklineProvider(props: TrunklineProviderProps): ReactElement {
   return <SettingsContext.Provider value={settings}>{children}</SettingsContext.Provider>;
 }
 
-/** The settings that hold here: the provider's, else the page's, else the defaults. */
+/** The settings that hold here: the provider's, else the page's. */
 export function useSettings(): Settings {
   const own = useContext(SettingsContext);
-  return mergeSettings(mergeSettings({ toast: loadToasts }, pageRegistry().settings), own);
+  return mergeSettings(pageRegistry().settings, own);
 }
 
 function reportToPage(error: unknown): void {

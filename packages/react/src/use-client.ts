@@ -9,6 +9,7 @@ import {
   toAddress,
 } from '@trunkline/client';
 import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import { loadToasts } from './load-toasts.ts';
 import { useSettings } from './provider.tsx';
 import { useLatest } from './use-latest.ts';
 import { useBrowserLayoutEffect } from './use-layout-effect.ts';
@@ -23,7 +24,7 @@ export interface ClientHook {
 /** Joins the user's connection while mounted; `plug` joins more than the events. */
 export function useClient(userId: string, plug?: Plug): ClientHook {
   const settings = useSettings();
-  const [consumer] = useState(() => new Consumer());
+  const [consumer] = useState(() => new Consumer({ toast: loadToasts }));
   const address = useAddress(userId, settings);
   const latest = useLatest({ settings, plug });
   // in the layout phase, so that nobody hears the old user's events between commit and effects

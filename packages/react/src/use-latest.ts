@@ -1,10 +1,10 @@
-import { type RefObject, useRef } from 'react';
-import { useBrowserLayoutEffect } from './use-layout-effect.ts';
+import { type RefObject, useInsertionEffect, useRef } from 'react';
 
 /** A ref to the value of the last committed render. */
 export function useLatest<T>(value: T): RefObject<T> {
   const ref = useRef(value);
-  useBrowserLayoutEffect(() => {
+  // before every layout effect: children connect in theirs, with what their provider says now
+  useInsertionEffect(() => {
     ref.current = value;
   });
   return ref;

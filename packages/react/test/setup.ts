@@ -1,34 +1,42 @@
-import { Registry } from '@trunkline/client';
-import { type ConnectAnswer, TestServer } from '@trunkline/client/testing';
-import { act } from 'react';
-import { vi } from 'vitest';
+import { act, cleanup } from '@testing-library/react';
+import { pageRegistry, toAddress } from '@trunkline/client';
+import { TestServer } from '@trunkline/client/testing';
+import { afterEach, beforeEach, vi } from 'vitest';
 
-const KEY = Symbol.for('trunkline.client');
-
-/** A fresh page with its own server, on fake time. */
-export function startPage(answer: TestServer['answer'] = { userId: '42' }): TestServer {
-  vi.useFakeTimers();
-  (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
-  (globalThis as { [KEY]?: Registry })[KEY] = new Registry();
-  return new TestServer(answer);
+/** The page of a test: a server of its own and fake time. */
+export interface Page {
+  server: TestServer;
 }
 
-/** Ends the page: whatever was still planned does not reach the next test. */
-export function endPage(server: TestServer): void {
-  server.restore();
-  vi.clearAllTimers();
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  document.body.replaceChildren();
-}
-
-/** Lets the network and React settle, and so much time pass. */
-export async function pass(ms = 0): Promise<void> {
-  await act(async () => {
-    await vi.advanceTimersByTimeAsync(ms);
-    // the protocol's promises are many microtasks deep
-    for (let i = 0; i < 50; i++) await Promise.resolve();
+export function newPages(): Page {
+  const page = {} as Page;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    page.server = new TestServer({ userId: '42' });
   });
+  afterEach(() => {
+    cleanup();
+    // the log-out closes what lingers
+    pageRegistry().enter(toAddress('', {}));
+    delete (globalThis as { [key: symbol]: unknown })[Symbol.for('trunkline.client')];
+    page.server.restore();
+    vi.clearAllTimers();
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+    document.body.replaceChildren();
+  });
+  return page;
 }
 
-export const asUser = (userId: string): ConnectAnswer => ({ userId });
+const STEPS = 10;
+
+/** Lets so much time pass; React renders in between, as it would. */
+export async function pass(ms = 0): Promise<void> {
+  for (let step = 0; step < STEPS; step++) {
+    await act(async () => {
+      await vi.advanceTimersByTimeAsync(ms / STEPS);
+      // the protocol's promises are many microtasks deep
+      for (let i = 0; i < 50; i++) await Promise.resolve();
+    });
+  }
+}

@@ -1,0 +1,343 @@
+import { HandlerSet, type Registry, type Settings, toAddress } from '@trunkline/client';
+import { PLATFORM, type ReceivedEvent } from '@trunkline/contract';
+import { expect, test, vi } from 'vitest';
+import { connectAs, newPages, pass } from './harness.ts';
+
+const page = newPages();
+
+/** A client as user 42, and the events that reach a handler of everything. */
+async function join(settings: Settings = {}) {
+  const lease = connectAs(page, '42', settings);
+  const events: ReceivedEvent[] = [];
+  const handlers = new HandlerSet();
+  handlers.subscribe('*', (event) => void events.push(event));
+  lease.client.attach(handlers);
+  const statuses: string[] = [];
+  lease.client.state.subscribe(() => {
+    const { status } = lease.client.state.get();
+    if (statuses.at(-1) !== status) statuses.push(status);
+  });
+  await pass();
+  return { ...lease, events, handlers, statuses };
+}
+
+test('goes through syncing to live', async () => {
+  const { client, statuses } = await join();
+  expect(statuses).toEqual(['syncing', 'live']);
+  expect(client.state.get()).toEqual({
+    status: 'live',
+    isConnected: true,
+    identity: { userId: '42', realm: { kind: 'tenant', tenantId: 'acme' } },
+    reconnectAt: null,
+  });
+});
+
+test('sends the tenant and the token in the connect command', async () => {
+  await join({ tenantId: 'acme', getToken: () => 'secret' });
+  expect(page.server.connects).toEqual([
+    expect.objectContaining({ data: { tenantId: 'acme' }, token: 'secret' }),
+  ]);
+});
+
+test('hands over an event with its channel', async () => {
+  const { events } = await join();
+  page.server.send({ type: 'chat:message', data: { text: 'hi' } }, { channel: '@all' });
+  await pass();
+  expect(events).toMatchObject([
+    { type: 'chat:message', data: { text: 'hi' }, channel: '@all', replayed: false },
+  ]);
+});
+
+test('replays what was missed, in order and once', async () => {
+  const { events, statuses } = await join();
+  page.server.send({ type: 'a:1' });
+  await pass();
+  page.server.drop();
+  page.server.send({ type: 'a:2' });
+  page.server.send({ type: 'a:3' });
+  await pass(30_000);
+  expect(events.map(({ type, replayed }) => [type, replayed])).toEqual([
+    ['a:1', false],
+    ['a:2', true],
+    ['a:3', true],
+  ]);
+  expect(statuses).toEqual(['syncing', 'live', 'reconnecting', 'syncing', 'live']);
+});
+
+test('drops an event that comes again in the same channel', async () => {
+  const { events } = await join();
+  page.server.send({ type: 'a:1', id: 'same' });
+  page.server.send({ type: 'a:1', id: 'same' });
+  page.server.send({ type: 'a:1', id: 'same' }, { channel: '@all' });
+  await pass();
+  expect(events.map(({ channel }) => channel)).toEqual(['@user', '@all']);
+});
+
+test('says when events are lost for good, and goes live again', async () => {
+  const onGap = vi.fn<(given?: unknown) => void>();
+  const { statuses, client } = await join({ onGap });
+  page.server.drop();
+  page.server.loseHistory();
+  await pass(30_000);
+  expect(onGap.mock.calls).toEqual([[{ channels: ['@user', '@all'] }]]);
+  expect(statuses).toEqual(['syncing', 'live', 'reconnecting', 'syncing', 'resyncing', 'live']);
+  expect(client.state.get().isConnected).toBe(true);
+});
+
+test('a handler that throws stops neither the others nor the connection', async () => {
+  const onError = vi.fn<(given?: unknown) => void>();
+  const { handlers, client } = await join({ onError });
+  const [broken, rejected, well] = [
+    new Error('broken'),
+    new Error('rejected'),
+    vi.fn<() => void>(),
+  ];
+  handlers.subscribe('a:1', () => {
+    throw broken;
+  });
+  const reject: () => unknown = () => Promise.reject(rejected);
+  handlers.subscribe('a:1', reject);
+  handlers.subscribe('a:*', well);
+  page.server.send({ type: 'a:1' });
+  page.server.send({ type: 'a:1' });
+  await pass();
+  expect(well).toHaveBeenCalledTimes(2);
+  expect(onError.mock.calls.flat()).toEqual(expect.arrayContaining([broken, rejected]));
+  expect(client.state.get().status).toBe('live');
+  expect(page.server.connects).toHaveLength(1);
+});
+
+test('an onError, onGap or getToken that throws does no harm', async () => {
+  const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const fail = () => {
+    throw new Error('broken');
+  };
+  let attempts = 0;
+  const getToken = () => (++attempts === 1 ? fail() : 'token');
+  const { handlers, client } = await join({ onError: fail, onGap: fail, getToken });
+  handlers.subscribe('a:1', fail);
+  await pass(30_000);
+  page.server.send({ type: 'a:1' });
+  page.server.drop();
+  page.server.loseHistory();
+  await pass(30_000);
+  expect(client.state.get().status).toBe('live');
+  expect(errors).toHaveBeenCalled();
+});
+
+test('a handler that is removed while an event is dispatched is not called', async () => {
+  const { handlers } = await join();
+  const second = vi.fn<(given?: unknown) => void>();
+  let removeSecond = () => {};
+  handlers.subscribe('a:1', () => removeSecond());
+  removeSecond = handlers.subscribe('a:1', second);
+  page.server.send({ type: 'a:1' });
+  await pass();
+  expect(second).not.toHaveBeenCalled();
+});
+
+test('the same handler twice is two registrations, each with its own end', async () => {
+  const { handlers } = await join();
+  const handler = vi.fn<(given?: unknown) => void>();
+  const stop = handlers.subscribe('a:1', handler);
+  handlers.subscribe('a:1', handler);
+  page.server.send({ type: 'a:1' });
+  await pass();
+  expect(handler).toHaveBeenCalledTimes(2);
+  stop();
+  stop();
+  page.server.send({ type: 'a:1' });
+  await pass();
+  expect(handler).toHaveBeenCalledTimes(3);
+});
+
+test('what is no event is ignored, and what the server reserves reaches no handler', async () => {
+  const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  const { events } = await join();
+  page.server.send({ type: 7 as unknown as string });
+  page.server.send({ type: 'trunkline:refresh', data: { tables: ['users'], cause: 'x' } });
+  await pass();
+  expect(events).toEqual([]);
+  expect(warned).toHaveBeenCalledTimes(1);
+});
+
+test('what another client publishes reaches handlers and nothing else', async () => {
+  const { events, client } = await join();
+  const data = { operationId: 'op', operationType: 'user-import' };
+  page.server.send({ type: 'operation:progress', data }, { fromClient: true });
+  await pass();
+  expect(events).toHaveLength(1);
+  expect(client.operations.values()).toEqual([]);
+});
+
+test('isConnected stays true through 1.5 s without a connection', async () => {
+  const { client } = await join();
+  page.server.isUp = false;
+  page.server.drop();
+  await pass(1499);
+  expect(client.state.get()).toMatchObject({ isConnected: true, status: 'reconnecting' });
+  expect(client.state.get().reconnectAt).toEqual(expect.any(Number));
+  await pass(1);
+  expect(client.state.get()).toMatchObject({ isConnected: false });
+  page.server.isUp = true;
+  await pass(30_000);
+  expect(client.state.get()).toMatchObject({ isConnected: true, reconnectAt: null });
+});
+
+test('reconnect does not wait for the back-off', async () => {
+  const { client } = await join();
+  page.server.isUp = false;
+  page.server.drop();
+  await pass(60_000);
+  page.server.isUp = true;
+  client.reconnect();
+  await pass();
+  expect(client.state.get().status).toBe('live');
+  const attempts = page.server.connects.length;
+  client.reconnect();
+  await pass();
+  expect(page.server.connects).toHaveLength(attempts);
+});
+
+test('a refused login ends the connection but not the client', async () => {
+  page.server.answer = { close: 3500 };
+  const onGap = vi.fn<(given?: unknown) => void>();
+  const { client, events } = await join({ onGap });
+  expect(client.state.get()).toMatchObject({ status: 'auth-failed', isConnected: false });
+  await pass(600_000);
+  expect(page.server.connects).toHaveLength(1);
+  page.server.answer = { userId: '42' };
+  client.reconnect();
+  await pass();
+  page.server.send({ type: 'a:1' });
+  await pass();
+  expect(client.state.get().status).toBe('live');
+  expect(events).toHaveLength(1);
+  expect(onGap).not.toHaveBeenCalled();
+});
+
+test('a log-in after a refusal in between counts as a gap', async () => {
+  const onGap = vi.fn<(given?: unknown) => void>();
+  const { client } = await join({ onGap });
+  page.server.answer = { close: 3500 };
+  page.server.drop();
+  await pass(30_000);
+  expect(client.state.get().status).toBe('auth-failed');
+  page.server.answer = { userId: '42' };
+  client.reconnect();
+  await pass();
+  expect(onGap).toHaveBeenCalledWith({ channels: ['@user', '@all'] });
+});
+
+test('a server that fails is tried again, for ever', async () => {
+  page.server.answer = { close: 3004 };
+  const { client } = await join();
+  await pass(600_000);
+  expect(page.server.connects.length).toBeGreaterThan(20);
+  expect(client.state.get().status).toBe('connecting');
+});
+
+test('another user than the page says: closed, before any event is handed over', async () => {
+  const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const { events, client } = await join();
+  page.server.answer = { userId: '7' };
+  page.server.drop();
+  page.server.send({ type: 'a:1' });
+  await pass(30_000);
+  page.server.send({ type: 'a:2' });
+  await pass();
+  expect(client.state.get()).toMatchObject({ status: 'identity-mismatch', isConnected: false });
+  expect(events).toEqual([]);
+  expect(errors).toHaveBeenCalledTimes(1);
+  expect(page.server.clients).toEqual([]);
+});
+
+test('a server that does not say who this is counts as another user', async () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  page.server.answer = { userId: 42 as unknown as string };
+  const { client } = await join();
+  expect(client.state.get().status).toBe('identity-mismatch');
+});
+
+test('the same user in another realm starts over, without the old positions', async () => {
+  const onGap = vi.fn<(given?: unknown) => void>();
+  const { client, events } = await join({ onGap });
+  const data = { operationId: 'op', operationType: 'user-import', percentage: 10 };
+  page.server.send({ type: 'operation:progress', data });
+  await pass();
+  page.server.answer = { userId: '42', realm: PLATFORM };
+  page.server.drop();
+  page.server.send({ type: 'a:secret' });
+  await pass(30_000);
+  expect(events.map(({ type }) => type)).toEqual(['operation:progress']);
+  expect(client.operations.values()).toEqual([]);
+  expect(page.server.connects.at(-1)).not.toHaveProperty('subs');
+  expect(client.state.get()).toMatchObject({ status: 'live', identity: { realm: PLATFORM } });
+  expect(onGap).toHaveBeenCalledTimes(1);
+});
+
+function address(userId: string) {
+  return toAddress(userId, { url: 'ws://test/connection/websocket' });
+}
+
+test('consumers share a connection, which outlives the last one by 5 s', async () => {
+  const [a, b] = [connectAs(page, '42'), connectAs(page, '42')];
+  await pass();
+  expect(a.client).toBe(b.client);
+  a.release();
+  a.release();
+  await pass(10_000);
+  expect(page.server.clients).toHaveLength(1);
+  b.release();
+  await pass(4999);
+  const c = connectAs(page, '42');
+  await pass(10_000);
+  expect(c.client).toBe(a.client);
+  expect(page.server.connects).toHaveLength(1);
+  c.release();
+  await pass(5000);
+  expect(page.server.clients).toEqual([]);
+});
+
+test('another identity ends what only lingers, before it connects', async () => {
+  const order: string[] = [];
+  const lease = connectAs(page, '42');
+  await pass();
+  lease.release();
+  lease.client.state.subscribe(() => order.push(lease.client.state.get().status));
+  page.server.answer = () => {
+    order.push('connect as 7');
+    return { userId: '7' };
+  };
+  connectAs(page, '7');
+  await pass();
+  expect(order).toEqual(['closed', 'connect as 7']);
+  expect(page.server.connects.at(-1)).not.toHaveProperty('subs');
+});
+
+test('a log-out ends what only lingers', async () => {
+  connectAs(page, '42').release();
+  await pass();
+  page.registry.enter(address(''));
+  expect(page.server.clients).toEqual([]);
+});
+
+test('two users at once are two connections and one warning', async () => {
+  const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  page.server.answer = (connect) => ({ userId: connect.token ?? '42' });
+  connectAs(page, '42');
+  connectAs(page, '7', { getToken: () => '7' });
+  connectAs(page, '8', { getToken: () => '8' });
+  await pass();
+  expect(page.server.clients).toHaveLength(3);
+  expect(warned).toHaveBeenCalledTimes(1);
+});
+
+test('the first page-wide settings win, and others throw', () => {
+  const configure = (registry: Registry, url: string) =>
+    registry.configure({ url, getToken: () => 'token' });
+  configure(page.registry, '/a');
+  configure(page.registry, '/a');
+  expect(() => configure(page.registry, '/b')).toThrow('called before with other settings');
+  expect(page.registry.settings.url).toBe('/a');
+});

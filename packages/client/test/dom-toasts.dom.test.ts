@@ -1,0 +1,75 @@
+import { createDomToasts, type ToastView } from '@trunkline/client';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  document.body.replaceChildren();
+});
+
+const items = () => [...document.querySelectorAll<HTMLElement>('[data-trunkline-toasts] > li')];
+
+function view(rest: Partial<ToastView> = {}): ToastView {
+  return {
+    id: 'a',
+    kind: 'running',
+    title: 'User Import - 30%',
+    description: 'Reading',
+    percentage: 30,
+    announcement: 'User Import started',
+    durationMs: Number.POSITIVE_INFINITY,
+    onClose: () => {},
+    ...rest,
+  };
+}
+
+test('updates a toast in place', () => {
+  const toasts = createDomToasts();
+  toasts.show(view());
+  const [item] = items();
+  toasts.show(view({ title: 'User Import - 60%', percentage: 60 }));
+  expect(items()).toEqual([item]);
+  expect(item?.textContent).toContain('User Import - 60%');
+  expect(item?.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')).toBe('60');
+});
+
+test('says the announcement and not the percentage', () => {
+  const toasts = createDomToasts();
+  toasts.show(view());
+  vi.advanceTimersByTime(100);
+  const [item] = items();
+  for (const hidden of item?.querySelectorAll('[aria-hidden=true]') ?? []) hidden.remove();
+  expect(item?.textContent).toBe('User Import started×');
+  expect(item?.parentElement?.getAttribute('aria-live')).toBe('polite');
+});
+
+test('leaves by itself, without telling; leaves when dismissed, without telling', () => {
+  const onClose = vi.fn<(given?: unknown) => void>();
+  const toasts = createDomToasts();
+  toasts.show(view({ id: 'a', durationMs: 5000, onClose }));
+  toasts.show(view({ id: 'b', onClose }));
+  toasts.dismiss('b');
+  expect(items()).toHaveLength(1);
+  vi.advanceTimersByTime(5000);
+  expect(items()).toHaveLength(0);
+  expect(onClose).not.toHaveBeenCalled();
+});
+
+test('tells when the user closes it', () => {
+  const onClose = vi.fn<(given?: unknown) => void>();
+  createDomToasts().show(view({ onClose }));
+  items()[0]?.querySelector('button')?.click();
+  expect(items()).toHaveLength(0);
+  expect(onClose).toHaveBeenCalledTimes(1);
+});
+
+test('waits while the pointer is on it', () => {
+  createDomToasts().show(view({ durationMs: 5000 }));
+  const [item] = items();
+  item?.dispatchEvent(new Event('pointerenter'));
+  vi.advanceTimersByTime(60_000);
+  expect(items()).toHaveLength(1);
+  item?.dispatchEvent(new Event('pointerleave'));
+  vi.advanceTimersByTime(5000);
+  expect(items()).toHaveLength(0);
+});

@@ -1,0 +1,97 @@
+import { createFetch, TableRefresher } from '@trunkline/client';
+import { afterEach, expect, test, vi } from 'vitest';
+import { connectAs, newPages, pass } from './harness.ts';
+
+const page = newPages();
+afterEach(() => setOnline(true));
+
+function setOnline(isOnline: boolean) {
+  Object.defineProperty(navigator, 'onLine', { value: isOnline, configurable: true });
+  window.dispatchEvent(new Event(isOnline ? 'online' : 'offline'));
+}
+
+test('offline says so, and online connects at once', async () => {
+  const { client } = connectAs(page, '42');
+  await pass();
+  setOnline(false);
+  page.server.isUp = false;
+  await pass(60_000);
+  expect(client.state.get().status).toBe('offline');
+  page.server.isUp = true;
+  setOnline(true);
+  expect(client.state.get().status).toBe('reconnecting');
+  await pass();
+  expect(client.state.get().status).toBe('live');
+});
+
+test('a refused login is tried again on focus, at most every 30 s', async () => {
+  page.server.answer = { close: 3500 };
+  const { client } = connectAs(page, '42');
+  await pass();
+  window.dispatchEvent(new Event('focus'));
+  await pass();
+  expect(page.server.connects).toHaveLength(1);
+  await pass(30_000);
+  page.server.answer = { userId: '42' };
+  window.dispatchEvent(new Event('focus'));
+  await pass();
+  expect(client.state.get().status).toBe('live');
+});
+
+test('a long silence is checked on return, and a dead connection replaced', async () => {
+  const { client } = connectAs(page, '42');
+  await pass();
+  page.server.send({ type: 'a:1' });
+  await pass();
+  window.dispatchEvent(new Event('focus'));
+  await pass();
+  expect(page.server.frames).toHaveLength(1);
+
+  // the laptop sleeps: time goes by, timers do not
+  vi.setSystemTime(Date.now() + 60_000);
+  window.dispatchEvent(new Event('focus'));
+  await pass();
+  expect(page.server.frames.at(-1)).toContain('trunkline:ping');
+  await pass(1000);
+  expect(page.server.connects).toHaveLength(1);
+
+  vi.setSystemTime(Date.now() + 60_000);
+  page.server.isDeaf = true;
+  window.dispatchEvent(new Event('focus'));
+  await pass(4000);
+  page.server.isDeaf = false;
+  await pass(1500);
+  expect(page.server.connects).toHaveLength(2);
+  expect(client.state.get().status).toBe('live');
+});
+
+test('a closed client leaves nothing on the page', async () => {
+  const lease = connectAs(page, '42');
+  await pass();
+  const stop = new TableRefresher({ callback: () => {} }).listen(['users']);
+  stop();
+  lease.release();
+  await pass(5000);
+  window.dispatchEvent(new Event('focus'));
+  setOnline(false);
+  setOnline(true);
+  await pass(60_000);
+  expect(page.server.connects).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('createFetch names the connection to the own server only', async () => {
+  connectAs(page, '42');
+  await pass();
+  const requests: Request[] = [];
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (request) => {
+    requests.push(request as Request);
+    return new Response();
+  });
+  const send = createFetch(() => page.registry);
+  await send('/api/users', { method: 'POST', headers: { 'content-type': 'application/json' } });
+  await send('https://elsewhere.test/');
+  const ids = requests.map(({ headers }) => headers.get('x-trunkline-connection'));
+  expect(ids).toEqual([page.server.clients[0], null]);
+  expect(requests[0]?.headers.get('content-type')).toBe('application/json');
+});
