@@ -54,12 +54,19 @@ function checkImports(): Promise<CommandResult> {
 }
 
 /** Would the packages, as npm would publish them, resolve for everybody (ESM only)? */
-function checkPackages(): Promise<CommandResult> {
-  const commands = readdirSync('packages').flatMap((name) => [
-    ['publint', 'run', '--strict', `packages/${name}`],
-    ['attw', '--pack', `packages/${name}`, '--profile', 'esm-only'],
+async function checkPackages(): Promise<CommandResult> {
+  const folder = `${cache}/packed`;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const workspaces = readdirSync('packages').map((name) => `--workspace=packages/${name}`);
+  const packed = await runCommand('npm', ['pack', '--pack-destination', folder, ...workspaces]);
+  if (!packed.ok) return packed;
+  const tarballs = readdirSync(folder).map((name) => `${folder}/${name}`);
+  const checks = tarballs.flatMap((tarball) => [
+    ['publint', 'run', '--strict', tarball],
+    ['attw', tarball, '--profile', 'esm-only'],
   ]);
-  return runAll(commands);
+  return runAll(checks);
 }
 
 async function runVitest(filters: readonly string[]): Promise<Outcome> {
