@@ -1,0 +1,1 @@
+export { useOperationToasts } from '@trunkline/react';

@@ -1,0 +1,1 @@
+export { useTableRefresh } from '@trunkline/react';

@@ -1,0 +1,33 @@
+import { useEffect, useState } from 'react';
+
+const TICK_MS = 10_000;
+
+/** Says when the table last followed a change: `Updated just now`. */
+export function Freshness({ at }: { at: number | null }) {
+  return (
+    <p role="status" className="min-w-0 text-[0.8125rem] text-muted sm:ml-auto">
+      {at === null ? null : (
+        <span key={at} className="inline-flex animate-appear items-center gap-1.5">
+          <span aria-hidden="true" className="size-1.5 rounded-full bg-accent" />
+          Updated <Age since={at} />
+        </span>
+      )}
+    </p>
+  );
+}
+
+function Age({ since }: { since: number }) {
+  const [now, setNow] = useState(since);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), TICK_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return ago(now - since);
+}
+
+function ago(elapsedMs: number): string {
+  const minutes = Math.floor(elapsedMs / 60_000);
+  if (minutes < 1) return 'just now';
+  if (minutes < 60) return `${minutes} min ago`;
+  return `${Math.floor(minutes / 60)} h ago`;
+}

@@ -1,0 +1,91 @@
+import { Download, FileSpreadsheet, LoaderCircle, Upload } from 'lucide-react';
+import { type ChangeEvent, useRef, useState } from 'react';
+import { toast } from 'sonner';
+import { errorMessage } from '@/api';
+import { Button } from '../ui/button.tsx';
+import { fetchSample, SAMPLE_URL } from './sample.ts';
+
+interface ImportCardProps {
+  /** How many imports are under way. */
+  running: number;
+  onFiles: (files: Iterable<File>) => void;
+}
+
+/** Where an import starts: a file of one's own, or the sample. */
+export function ImportCard({ running, onFiles }: ImportCardProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const [isFetching, setIsFetching] = useState(false);
+
+  const takeFiles = (event: ChangeEvent<HTMLInputElement>) => {
+    // copied first: with the value the list is emptied, so that the same file can be chosen again
+    const files = [...(event.target.files ?? [])];
+    event.target.value = '';
+    onFiles(files);
+  };
+
+  const importSample = async () => {
+    setIsFetching(true);
+    try {
+      onFiles([await fetchSample()]);
+    } catch (error) {
+      toast.error('The sample could not be loaded', { description: errorMessage(error) });
+    } finally {
+      setIsFetching(false);
+    }
+  };
+
+  return (
+    <section
+      aria-label="Import users"
+      className="flex flex-wrap items-center gap-x-4 gap-y-4 rounded-xl border border-line bg-surface px-4 py-4 shadow-card sm:px-5"
+    >
+      <span className="hidden size-10 items-center justify-center rounded-lg bg-raised text-muted sm:flex">
+        <FileSpreadsheet className="size-5" aria-hidden="true" />
+      </span>
+      <div className="min-w-0 flex-[1_1_18rem]">
+        <h2 className="flex items-center gap-2 text-sm font-medium">
+          Import users
+          {running === 0 ? null : <Running count={running} />}
+        </h2>
+        <p className="mt-0.5 text-[0.8125rem] text-muted">
+          Drop a CSV file anywhere on this page, up to 20 MB.{' '}
+          <a
+            href={SAMPLE_URL}
+            download
+            className="inline-flex items-center gap-1 font-medium whitespace-nowrap text-ink underline decoration-line-strong underline-offset-3 hover:decoration-ink"
+          >
+            <Download className="size-3.5" aria-hidden="true" />
+            Download the sample
+          </a>
+        </p>
+      </div>
+      <div className="flex flex-wrap gap-2">
+        <Button onClick={() => void importSample()} disabled={isFetching}>
+          Import the 10,000-row sample
+        </Button>
+        <Button variant="primary" onClick={() => input.current?.click()}>
+          <Upload aria-hidden="true" />
+          Import CSV file
+        </Button>
+        <input
+          ref={input}
+          type="file"
+          accept=".csv,text/csv"
+          multiple
+          hidden
+          aria-label="CSV file"
+          onChange={takeFiles}
+        />
+      </div>
+    </section>
+  );
+}
+
+function Running({ count }: { count: number }) {
+  return (
+    <span className="inline-flex items-center gap-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs font-medium text-accent">
+      <LoaderCircle className="size-3 animate-spin" aria-hidden="true" />
+      {count === 1 ? 'Import running' : `${count} imports running`}
+    </span>
+  );
+}

@@ -1,0 +1,73 @@
+import { useCallback, useState } from 'react';
+import { toast } from 'sonner';
+import { ApiError, errorMessage } from '@/api';
+
+/** A row of the file that was not imported. */
+export interface SkippedRow {
+  line: number;
+  reason: string;
+}
+
+/** Answer of `POST /api/users/import`. */
+export interface ImportAnswer {
+  operationId: string;
+  results: {
+    imported: number;
+    skipped: number;
+    /** The first 100 of `errorCount`. */
+    errors: SkippedRow[];
+    errorCount: number;
+  };
+}
+
+/** What is left to say about an import that is over. */
+export interface ImportReport extends ImportAnswer {
+  fileName: string;
+}
+
+const MAX_MEGABYTES = 20;
+const MAX_REPORTS = 5;
+
+/** Throws when a file is larger than the server takes, before anyone reads it. */
+export function checkSize({ name, size }: File): void {
+  const megabytes = size / 1024 / 1024;
+  if (megabytes <= MAX_MEGABYTES) return;
+  throw new Error(
+    `${name} has ${megabytes.toFixed(1)} MB, the limit is ${MAX_MEGABYTES} MB. ` +
+      'Split it and import the parts.',
+  );
+}
+
+/** The imports of this page: any number of them may run at once. */
+export function useImports() {
+  const [running, setRunning] = useState(0);
+  const [reports, setReports] = useState<readonly ImportReport[]>([]);
+
+  const run = useCallback(async (fileName: string, work: () => Promise<ImportAnswer>) => {
+    setRunning((count) => count + 1);
+    try {
+      const answer = await work();
+      if (answer.results.skipped === 0) return;
+      setReports((current) => [{ ...answer, fileName }, ...current].slice(0, MAX_REPORTS));
+    } catch (error) {
+      if (!isToldByOperation(error)) {
+        toast.error('The import did not start', { description: errorMessage(error) });
+      }
+    } finally {
+      setRunning((count) => count - 1);
+    }
+  }, []);
+
+  const closeReport = useCallback((operationId: string) => {
+    setReports((current) => current.filter((report) => report.operationId !== operationId));
+  }, []);
+
+  return { running, reports, run, closeReport };
+}
+
+/** The server told it over the socket too: the operation's own toast says the same. */
+function isToldByOperation(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  const { body } = error;
+  return typeof body === 'object' && body !== null && 'operationId' in body;
+}

@@ -1,0 +1,61 @@
+import { useState } from 'react';
+import { post } from '@/api';
+import { useAuth } from '@/context/AuthContext';
+import { useOperationToasts } from '@/hooks/useOperationToasts';
+import { useTableRefresh } from '@/hooks/useTableRefresh';
+import { tenantOf } from '../tenants.ts';
+import { DropTarget } from './drop-target.tsx';
+import { ImportCard } from './import-card.tsx';
+import { ImportReports } from './import-reports.tsx';
+import { checkSize, type ImportAnswer, useImports } from './imports.ts';
+import { useLiveUsers } from './live-users.ts';
+import { FIRST_VIEW } from './users.ts';
+import { UsersTable } from './users-table.tsx';
+
+/** A tenant's users: a table that follows the server, and the import that fills it. */
+export function UsersPage() {
+  const { user } = useAuth();
+  const [view, setView] = useState(FIRST_VIEW);
+  const { refreshUserTable, refreshedAt, freshIds } = useLiveUsers(view);
+  const imports = useImports();
+
+  // Automatic features
+  const { isConnected } = useOperationToasts(user?.id || '');
+  useTableRefresh(user?.id || '', 'users', refreshUserTable);
+
+  const handleImportUsers = (csvFile: File) =>
+    imports.run(csvFile.name, async () => {
+      checkSize(csvFile);
+      const csvData = await csvFile.text();
+      return post<ImportAnswer>('/api/users/import', { csvData });
+      // WebSocket will handle progress and completion automatically!
+    });
+
+  const handleFiles = (files: Iterable<File>) => {
+    for (const file of files) void handleImportUsers(file);
+  };
+
+  return (
+    <main className="mx-auto flex max-w-6xl flex-col gap-5 px-4 py-8 sm:px-6">
+      <title>Users · Trunkline</title>
+      <DropTarget onFiles={handleFiles} />
+      <div>
+        <h1 className="text-2xl font-semibold tracking-tight">Users</h1>
+        <p className="mt-1 text-sm text-muted">
+          Everyone at {tenantOf(user?.tenantId ?? null).name}.{' '}
+          {isConnected
+            ? 'What colleagues change appears here by itself.'
+            : 'What colleagues change appears here once the connection is up.'}
+        </p>
+      </div>
+      <ImportCard running={imports.running} onFiles={handleFiles} />
+      <ImportReports reports={imports.reports} onClose={imports.closeReport} />
+      <UsersTable
+        view={view}
+        onViewChange={setView}
+        refreshedAt={refreshedAt}
+        freshIds={freshIds}
+      />
+    </main>
+  );
+}
