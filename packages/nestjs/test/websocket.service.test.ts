@@ -256,10 +256,10 @@ describe('tables to refresh', () => {
   });
 
   test('rooms and roles signal too, the tenant’s own channel need not', async () => {
-    const event = { type: 'done', data: null, metadata: { tablesToRefresh: ['users'] } };
-    await runAs(ada, () => service.sendToRoom('chat:1', event));
-    await runAs(ada, () => service.sendToRoom('tenant:acme:admins', event));
-    await runAs(ada, () => service.sendToTenant('acme', event));
+    const done = { type: 'done', data: null, metadata: { tablesToRefresh: ['users'] } };
+    await runAs(ada, () => service.sendToRoom('chat:1', done));
+    await runAs(ada, () => service.sendToRoom('tenant:acme:admins', done));
+    await runAs(ada, () => service.sendToTenant('acme', done));
     expect(channels()).toEqual([
       't.acme:c:chat:1',
       't.acme:a',
