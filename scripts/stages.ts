@@ -20,7 +20,7 @@ export interface Stage {
 }
 
 const cache = 'node_modules/.cache/trunkline-test';
-const testLimitMs = 240_000;
+const testLimitMs = 300_000;
 
 /** Every step, in the order in which they run. */
 export const stages: readonly Stage[] = [
