@@ -20,6 +20,7 @@ export {
   type ToastText,
   type ToastView,
 } from '@trunkline/client';
+export type { EventFor, Events, Realm, ReceivedEvent } from '@trunkline/contract';
 export { ConnectionStatus, type ConnectionStatusProps } from './connection-status.tsx';
 export { TrunklineProvider, type TrunklineProviderProps } from './provider.tsx';
 export { useEvent } from './use-event.ts';

@@ -41,7 +41,7 @@ function showView(sonner: typeof sonnerToast, view: ToastView, onDismiss: () => 
       // not `loading`: sonner gives that one no close button
       sonner.message(<span aria-hidden="true">{view.title}</span>, {
         ...options,
-        icon: <Spinner announcement={view.announcement} />,
+        icon: <Spinner view={view} />,
         description: <Progress view={view} />,
       });
       return;
@@ -65,11 +65,15 @@ const HIDDEN: CSSProperties = {
   whiteSpace: 'nowrap',
 };
 
-/** What is seen is not said: only this text is, and it changes three times in all. */
-function Spinner({ announcement }: { announcement: string }): ReactElement {
+/** What is seen is not said: only the announcement is, and it changes three times in all. */
+function Spinner({ view: { announcement, percentage } }: { view: ToastView }): ReactElement {
+  const isAlone = percentage === undefined;
+  const role = isAlone
+    ? { role: 'progressbar', 'aria-label': announcement }
+    : { 'aria-hidden': true };
   return (
     <>
-      <svg width="16" height="16" viewBox="0 0 16 16" fill="none" aria-hidden="true">
+      <svg width="16" height="16" viewBox="0 0 16 16" fill="none" {...role}>
         <circle cx="8" cy="8" r="6.5" stroke="currentColor" strokeWidth="2" opacity=".2" />
         <path d="M14.5 8A6.5 6.5 0 0 0 8 1.5" stroke="currentColor" strokeWidth="2">
           <animateTransform
@@ -88,6 +92,7 @@ function Spinner({ announcement }: { announcement: string }): ReactElement {
 }
 
 const TRACK: CSSProperties = {
+  display: 'block',
   height: 4,
   marginTop: 6,
   borderRadius: 2,
@@ -103,20 +108,19 @@ const FILL: CSSProperties = {
 
 function Progress({ view }: { view: ToastView }): ReactElement {
   const { description, percentage, announcement } = view;
-  const range = percentage === undefined ? {} : { 'aria-valuenow': percentage };
   return (
     <>
       <span aria-hidden="true">{description}</span>
-      {percentage === undefined && !Number.isFinite(view.durationMs) ? null : (
+      {percentage === undefined ? null : (
         <span
           role="progressbar"
           aria-label={announcement}
           aria-valuemin={0}
           aria-valuemax={100}
-          {...range}
-          style={{ ...TRACK, display: 'block' }}
+          aria-valuenow={percentage}
+          style={TRACK}
         >
-          <span style={{ ...FILL, width: `${percentage ?? 0}%` }} />
+          <span style={{ ...FILL, width: `${percentage}%` }} />
         </span>
       )}
     </>

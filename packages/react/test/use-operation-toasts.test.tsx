@@ -61,6 +61,15 @@ test("sonner shows the guide's example, in place and to the end", async () => {
   expect(toasts()).toEqual([]);
 });
 
+test('an unknown progress has a bar without a value', async () => {
+  await open();
+  page.server.send({ type: 'operation:progress', data });
+  await pass(400);
+  await untilToasts(1);
+  expect(toasts().map(titleOf)).toEqual(['User Import']);
+  expect(screen.getByRole('progressbar').hasAttribute('aria-valuenow')).toBe(false);
+});
+
 test('the percentage is seen and not said', async () => {
   await open();
   progress(30, 'Validating');
