@@ -51,7 +51,7 @@ interface CsvRecord {
 async function* parseInTurns(bytes: Buffer): AsyncGenerator<CsvRecord[]> {
   let records: CsvRecord[] = [];
   let lastLine = 0;
-  let failure: Error | undefined;
+  const failures: Error[] = [];
   const parser = parse({
     bom: true,
     trim: true,
@@ -67,9 +67,9 @@ async function* parseInTurns(bytes: Buffer): AsyncGenerator<CsvRecord[]> {
     },
   });
   parser.on('error', (error) => {
-    failure = error;
+    failures.push(error);
   });
-  for (let at = 0; at < bytes.length && !failure; at += CHUNK_BYTES) {
+  for (let at = 0; at < bytes.length && failures.length === 0; at += CHUNK_BYTES) {
     parser.write(bytes.subarray(at, at + CHUNK_BYTES));
     yield records;
     records = [];
@@ -77,6 +77,7 @@ async function* parseInTurns(bytes: Buffer): AsyncGenerator<CsvRecord[]> {
   }
   parser.end();
   await nextTurn();
+  const [failure] = failures;
   if (failure) throw fileProblem(failure, lastLine + 1);
   yield records;
 }

@@ -50,13 +50,16 @@ export class UsersService {
     importId: string,
     newUsers: readonly NewUser[],
   ): Promise<SavedUser[]> {
-    const rows = newUsers.map(({ email, name, role, department }) => {
-      const id = randomUUID();
-      return { id, realm: 'tenant' as const, tenantId, importId, email, name, role, department };
-    });
+    const rows = newUsers.map((user) => ({ ...user, id: randomUUID() }));
+    // One JSON parameter instead of nine per row: half the time, and PGlite works on our event loop.
+    // The columns come in the order of the table.
+    const selected = sql`
+      select id, 'tenant', ${tenantId}, email, name, role, department, null, ${importId}, now()
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as rows (id text, email text, name text, role text, department text)`;
     return await this.database.queries
       .insert(users)
-      .values(rows)
+      .select(selected)
       .onConflictDoNothing({ target: [users.tenantId, users.email] })
       .returning({ email: users.email, name: users.name });
   }

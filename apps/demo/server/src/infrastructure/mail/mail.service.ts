@@ -17,9 +17,10 @@ export interface MailCount {
 }
 
 const FROM = { name: 'Trunkline demo', address: 'no-reply@trunkline.test' };
-const AT_ONCE = 16;
+/** Connections to the mail server. More files at once are no faster either. */
+const AT_ONCE = 5;
 /** After so many failures in a row the mail server is taken for gone. */
-const GIVE_UP_AFTER = 2 * AT_ONCE;
+const GIVE_UP_AFTER = 20;
 
 /** Sends mails by SMTP or, without a server, writes them as files that mail programs open. */
 @Injectable()
@@ -83,5 +84,5 @@ type Deliver = (mail: Mail, index: number) => Promise<unknown>;
 
 function smtpTransport(url: string) {
   const timeouts = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 };
-  return createTransport({ url, pool: true, maxConnections: 5, ...timeouts }, { from: FROM });
+  return createTransport({ url, pool: true, maxConnections: AT_ONCE, ...timeouts }, { from: FROM });
 }
