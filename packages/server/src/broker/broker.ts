@@ -43,6 +43,7 @@ export type OnPublication = (channel: string, publication: Publication, epoch: s
  * - Calls of one node for one channel get offsets in call order, awaited or not.
  * - Once `subscribe` has resolved, every later publication of the channel is announced, at most
  *   once. Losing one is legal (a network may), hiding it is not: offsets have no holes.
+ * - Every call settles: an engine bounds its own waiting and rejects.
  * - `history` never answers with a hole, and creates the epoch of a stream that it is first to touch.
  */
 export interface Broker {

@@ -18,6 +18,8 @@ export interface MemoryBrokerOptions {
   maxBytesPerTenant?: number;
   /** Milliseconds that an untouched stream keeps its epoch and offset. Default 7 days. */
   streamTtlMs?: number;
+  /** Streams that keep their epoch and offset; the least recently used go first. Default 100,000. */
+  maxStreams?: number;
 }
 
 const MIB = 1024 * 1024;
@@ -32,11 +34,13 @@ const EPOCH_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
  * gives every stream a new epoch, so that everybody who comes back is told to refetch.
  */
 export class MemoryBroker implements Broker {
+  /** Least recently used first. */
   readonly #streams = new Map<string, Stream>();
   readonly #subscribed = new Set<string>();
   readonly #published = new Map<string, { position: StreamPosition; expiresAt: number }>();
   readonly #items: ItemStore;
   readonly #streamTtlMs: number;
+  readonly #maxStreams: number;
   #onPublication: OnPublication = () => {};
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -46,11 +50,12 @@ export class MemoryBroker implements Broker {
       options.maxBytesPerTenant ?? 16 * MIB,
     );
     this.#streamTtlMs = options.streamTtlMs ?? 7 * DAY_MS;
+    this.#maxStreams = options.maxStreams ?? 100_000;
   }
 
   async start(onPublication: OnPublication): Promise<void> {
     this.#onPublication = onPublication;
-    this.#sweeper = setInterval(() => this.#sweep(Date.now()), SWEEP_MS);
+    this.#sweeper = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     this.#sweeper.unref();
   }
 
@@ -62,7 +67,7 @@ export class MemoryBroker implements Broker {
 
   // Offset, append and announce without an await in between: that is the atomic step.
   async publish(channel: string, data: string, options: PublishOptions): Promise<StreamPosition> {
-    const now = Date.now();
+    const now = performance.now(); // a jump of the wall clock must not empty the history
     const key =
       options.idempotencyKey === undefined ? null : `${channel}\n${options.idempotencyKey}`;
     const earlier = key === null ? undefined : this.#published.get(key);
@@ -82,7 +87,7 @@ export class MemoryBroker implements Broker {
   }
 
   async history(channel: string, afterOffset: number | null): Promise<History> {
-    const stream = this.#touch(channel, Date.now());
+    const stream = this.#touch(channel, performance.now());
     const publications =
       afterOffset === null ? [] : stream.items.filter(({ offset }) => offset > afterOffset);
     return { publications, top: { epoch: stream.epoch, offset: stream.top } };
@@ -104,25 +109,25 @@ export class MemoryBroker implements Broker {
 
   /** The stream of a channel, made when it is first touched, with what has expired removed. */
   #touch(channel: string, now: number): Stream {
-    const stream = this.#streams.get(channel) ?? this.#create(channel);
+    const stream = this.#streams.get(channel) ?? newStream(channel);
+    this.#streams.delete(channel);
+    this.#streams.set(channel, stream);
+    if (this.#streams.size > this.#maxStreams) this.#forgetOldest();
     stream.forgetAt = now + this.#streamTtlMs;
     if (stream.expiresAt <= now) this.#items.drop(stream);
     return stream;
   }
 
-  #create(channel: string): Stream {
-    const realm = parseChannelKey(channel)?.realm;
-    const stream: Stream = {
-      tenantId: realm?.kind === 'tenant' ? realm.tenantId : '',
-      epoch: newEpoch(),
-      top: 0,
-      items: [],
-      bytes: 0,
-      expiresAt: Infinity,
-      forgetAt: Infinity,
-    };
-    this.#streams.set(channel, stream);
-    return stream;
+  // Two at a time: streams in use are passed over, and still the number comes down.
+  #forgetOldest(): void {
+    let looks = 2;
+    for (const [channel, stream] of this.#streams) {
+      if (looks === 0 || this.#streams.size <= this.#maxStreams) return;
+      looks -= 1;
+      this.#streams.delete(channel);
+      if (this.#subscribed.has(channel)) this.#streams.set(channel, stream);
+      else this.#items.drop(stream);
+    }
   }
 
   #remember(key: string, position: StreamPosition, now: number): void {
@@ -135,14 +140,28 @@ export class MemoryBroker implements Broker {
 
   #sweep(now: number): void {
     for (const [channel, stream] of this.#streams) {
-      if (stream.expiresAt <= now) this.#items.drop(stream);
-      if (stream.forgetAt <= now && !this.#subscribed.has(channel)) this.#streams.delete(channel);
+      const isForgotten = stream.forgetAt <= now && !this.#subscribed.has(channel);
+      if (isForgotten || stream.expiresAt <= now) this.#items.drop(stream);
+      if (isForgotten) this.#streams.delete(channel);
     }
     for (const [key, { expiresAt }] of this.#published) {
       if (expiresAt > now) break; // in order of insertion, so of expiry
       this.#published.delete(key);
     }
   }
+}
+
+function newStream(channel: string): Stream {
+  const realm = parseChannelKey(channel)?.realm;
+  return {
+    tenantId: realm?.kind === 'tenant' ? realm.tenantId : '',
+    epoch: newEpoch(),
+    top: 0,
+    items: [],
+    bytes: 0,
+    expiresAt: Infinity,
+    forgetAt: Infinity,
+  };
 }
 
 /** Eight random letters: the name of one life of a stream. */
