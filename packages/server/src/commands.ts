@@ -41,6 +41,7 @@ export async function subscribe(
 ): Promise<void> {
   const { principal } = session;
   const { channel: room } = request;
+  requireRoom(room);
   requireFree(session, room);
   await authorize(session, principal, request);
   requireFree(session, room); // the server may have subscribed it meanwhile
@@ -71,7 +72,10 @@ async function authenticate(session: Session, { token, data }: ConnectRequest): 
   const { node } = session;
   const principal = await session.hook('authenticate', () => node.authenticate(handshake));
   if (principal === null) throw disconnects.invalidToken;
-  return checkPrincipal(principal);
+  const checked = checkPrincipal(principal);
+  // Told to come back (3005), it would come back as expired as before, again and again.
+  if ((checked.expiresAt ?? Infinity) <= Date.now()) throw disconnects.invalidToken;
+  return checked;
 }
 
 /** The channels that a principal has from the start: its own, its realm's, its roles', its rooms'. */
@@ -127,14 +131,18 @@ function requireFree(session: Session, room: string): void {
   if (session.isFull) throw protocolErrors.limitExceeded;
 }
 
+/** Is this a name that a client may ask for? The server's own spellings are not. */
+function requireRoom(room: string): void {
+  if (room.startsWith('@') || isReservedRoom(room)) throw protocolErrors.permissionDenied;
+  if (!isRoom(room)) throw protocolErrors.badRequest;
+}
+
 /** No rule, no entry. Forbidden and absent are answered alike. */
 async function authorize(
   session: Session,
   principal: Principal,
   { channel: room, token, data }: SubscribeRequest,
 ): Promise<void> {
-  if (room.startsWith('@') || isReservedRoom(room)) throw protocolErrors.permissionDenied;
-  if (!isRoom(room)) throw protocolErrors.badRequest;
   const authorizeRoom = session.node.rooms.ruleOf(room)?.authorize;
   if (!authorizeRoom) throw protocolErrors.permissionDenied;
   const request = {

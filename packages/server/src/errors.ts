@@ -10,6 +10,7 @@ export class ProtocolError extends Error {
 
   constructor(code: number, message: string, temporary = false) {
     super(message);
+    if (!isIn(code, 100, 1999)) throw new RangeError(`An error's code is 100 to 1999, got ${code}`);
     this.code = code;
     this.temporary = temporary;
   }
@@ -46,6 +47,13 @@ export class Disconnect extends Error {
 
   constructor(code: number, reason: string) {
     super(`${code} ${reason}`);
+    // The WebSocket would throw on these only when it is told to close.
+    if (!isIn(code, 3000, 4999)) {
+      throw new RangeError(`A disconnect's code is 3000 to 4999, got ${code}`);
+    }
+    if (Buffer.byteLength(reason) > 123 || isJson(reason)) {
+      throw new RangeError('A reason is plain words of at most 123 bytes and no JSON');
+    }
     this.code = code;
     this.reason = reason;
   }
@@ -93,3 +101,16 @@ export interface Unsubscribed {
 export const unsubscribed: Readonly<Record<'insufficientState', Unsubscribed>> = {
   insufficientState: { code: 2500, reason: 'insufficient state' },
 };
+
+function isIn(code: number, first: number, last: number): boolean {
+  return Number.isInteger(code) && code >= first && code <= last;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -118,6 +118,9 @@ function checkEvent(event: AppEvent): void {
     );
   }
   if (isOperationEvent(type)) checkOperation(type, data);
+  if (metadata !== undefined && (typeof metadata !== 'object' || metadata === null)) {
+    throw new InvalidEventError("An event's metadata must be an object");
+  }
   const tables = metadata?.tablesToRefresh;
   if (tables !== undefined && !isTableNames(tables)) {
     throw new InvalidEventError('metadata.tablesToRefresh must be an array of table names');
@@ -140,12 +143,21 @@ function serialise(envelope: Envelope): string {
       return value;
     });
   } catch (cause) {
-    const where = findUnserialisable({ data: envelope.data, metadata: envelope.metadata }, [], '');
+    const where = locate({ data: envelope.data, metadata: envelope.metadata });
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EventNotSerialisableError(
-      `Event ${envelope.type} cannot be serialised at ${where ?? 'data'}: ${reason}`,
+      `Event ${envelope.type} cannot be serialised at ${where}: ${reason}`,
       { cause },
     );
+  }
+}
+
+// The search may fail like the serialising did: on a getter that throws, on endless depth.
+function locate(content: object): string {
+  try {
+    return findUnserialisable(content, [], '') ?? 'data';
+  } catch {
+    return 'data';
   }
 }
 

@@ -1,3 +1,5 @@
+import { Deadline } from './deadline.ts';
+
 /** What a heartbeat needs from its session, and how fast it beats. */
 export interface HeartbeatOptions {
   /** Milliseconds from one ping to the next. */
@@ -14,7 +16,7 @@ export interface HeartbeatOptions {
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #next = new Deadline();
   #pingedAt: number | null = null;
 
   constructor(options: HeartbeatOptions) {
@@ -26,7 +28,7 @@ export class Heartbeat {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#next.clear();
   }
 
   /** Takes a pong. `false`: it answers no ping. */
@@ -39,13 +41,12 @@ export class Heartbeat {
   }
 
   #pingIn(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ping(), delayMs);
+    this.#next.set(delayMs, () => this.#ping());
   }
 
   #ping(): void {
     this.#pingedAt = performance.now();
     this.#options.sendPing();
-    this.#timer = setTimeout(() => this.#options.onNoPong(), this.#options.pongTimeoutMs);
+    this.#next.set(this.#options.pongTimeoutMs, () => this.#options.onNoPong());
   }
 }

@@ -33,7 +33,7 @@ export class Hub {
   readonly connections: Set<Connection> = new Set();
   readonly #entries = new Map<string, Entry>();
   readonly #onIsolationViolation: (subscriber: Subscriber, channel: string) => void;
-  #onEmpty: (() => void) | undefined;
+  #onEmpty: (() => void)[] = [];
 
   constructor(onIsolationViolation: (subscriber: Subscriber, channel: string) => void) {
     this.#onIsolationViolation = onIsolationViolation;
@@ -80,14 +80,15 @@ export class Hub {
 
   removeConnection(connection: Connection): void {
     this.connections.delete(connection);
-    if (this.connections.size === 0) this.#onEmpty?.();
+    if (this.connections.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   /** Resolves when the last connection has gone. */
   async emptied(): Promise<void> {
     if (this.connections.size === 0) return;
     await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
+      this.#onEmpty.push(resolve);
     });
   }
 

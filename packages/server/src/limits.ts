@@ -20,7 +20,10 @@ export interface Limits {
   readonly maxRecoveryBytes: number;
   /** Subscriptions of one connection, server-side ones included. Default 128. */
   readonly maxSubscriptions: number;
-  /** Commands of one connection waiting for their turn; more closes with 3013. Default 256. */
+  /**
+   * Commands of one connection waiting for their turn, in all no larger than four messages of the
+   * greatest size; more closes with 3013. Default 256.
+   */
   readonly maxPendingCommands: number;
   /** Milliseconds that a socket may live without a successful connect; then 3502. Default 5 s. */
   readonly connectDeadlineMs: number;
@@ -44,6 +47,7 @@ export interface Limits {
 
 const KIB = 1024;
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** The limits of a node that was told none. */
 export const defaultLimits: Limits = {
@@ -74,6 +78,14 @@ export function resolveLimits(changes: Partial<Limits> = {}): Limits {
   }
   if (limits.pongTimeoutMs >= limits.pingIntervalMs) {
     throw new RangeError('limits.pongTimeoutMs must be smaller than limits.pingIntervalMs');
+  }
+  // It goes to the client, in seconds, who adds its own patience and sets a timer.
+  if (limits.pingIntervalMs > HOUR_MS) {
+    throw new RangeError('limits.pingIntervalMs must be at most an hour');
+  }
+  // A client that comes back sends its connect and all its subscribes in one frame.
+  if (limits.maxPendingCommands < limits.maxSubscriptions + 1) {
+    throw new RangeError('limits.maxPendingCommands must be above limits.maxSubscriptions');
   }
   // A reply at this limit must never trip the queue's own, or the client reconnects for ever.
   if (limits.maxRecoveryBytes > limits.maxQueuedBytes / 2) {

@@ -88,21 +88,27 @@ export class Node {
     );
   }
 
+  /** Destroys what is connected and, when every channel has been left, stops the broker. */
   async stop(): Promise<void> {
     this.#draining = true;
     this.#terminateAll();
+    await this.hub.emptied();
+    await Promise.allSettled(this.#changes.values());
     await this.#broker.stop();
   }
 
   /**
-   * Publishes to a channel: on all nodes, kept in its history. Calls for one channel get offsets
-   * in call order. Rejects with `PublishTimeoutError` when the broker does not answer in time.
+   * Publishes JSON text to a channel: on all nodes, kept in its history. Calls for one channel get
+   * offsets in call order. Rejects with `PublishTimeoutError` when the broker does not answer in
+   * time, and with a `TypeError` for text that is empty or has more than one line.
    */
   async publish(
     channel: Channel,
     data: string,
     options: { idempotencyKey?: string } = {},
   ): Promise<StreamPosition> {
+    // Lines are what a frame is made of: this text would break its receivers, again on each recovery.
+    if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
     const publishing = this.#broker.publish(channelKey(channel), data, {
       history: this.historyOf(channel),
       ...options,

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isRealm, isRole, isUserId, type Realm } from '@trunkline/contract';
+import { isRealm, isRole, isUserId, PLATFORM, type Realm, tenantRealm } from '@trunkline/contract';
 
 /** Who a session or a request acts for. Every access decision reads only this. */
 export interface Principal {
@@ -34,7 +34,11 @@ export interface Handshake {
  */
 export type Authenticate = (handshake: Handshake) => Principal | null | Promise<Principal | null>;
 
-/** Checks what an app's hook returned. Throws a `TypeError` that names the wrong field. */
+/**
+ * Checks what an app's hook returned and gives a frozen copy: what a session acts for must not
+ * change under it, and what the app keeps beside a realm's id must not reach the client. Throws a
+ * `TypeError` that names the wrong field.
+ */
 export function checkPrincipal(value: Principal): Principal {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`A principal is an object, got ${typeof value}`);
@@ -51,7 +55,13 @@ export function checkPrincipal(value: Principal): Principal {
   if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
     throw wrong('expiresAt', 'milliseconds since 1970');
   }
-  return value;
+  return Object.freeze({
+    ...value,
+    userId,
+    realm: realm.kind === 'tenant' ? Object.freeze(tenantRealm(realm.tenantId)) : PLATFORM,
+    roles: Object.freeze([...roles]),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  });
 }
 
 function wrong(field: string, expected: string): TypeError {

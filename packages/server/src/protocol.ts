@@ -2,7 +2,13 @@
 // from replies and pushes. Payloads (`data`) pass through as the exact text that was published.
 
 import type { Publication, StreamPosition } from './broker/broker.ts';
-import { Disconnect, disconnects, type ProtocolError, type Unsubscribed } from './errors.ts';
+import {
+  Disconnect,
+  disconnects,
+  type ProtocolError,
+  protocolErrors,
+  type Unsubscribed,
+} from './errors.ts';
 
 /** Where a client stands in a channel and asks to go on from. */
 export interface RecoverRequest {
@@ -36,7 +42,8 @@ export type Command =
   | { readonly method: 'connect'; readonly id: number; readonly request: ConnectRequest }
   | { readonly method: 'subscribe'; readonly id: number; readonly request: SubscribeRequest }
   | { readonly method: 'unsubscribe'; readonly id: number; readonly channel: string }
-  | { readonly method: 'unavailable'; readonly id: number };
+  /** Well-formed, but a wish that this server answers with an error. */
+  | { readonly method: 'refused'; readonly id: number; readonly error: ProtocolError };
 
 /** What a subscription answers with (protocol, section 6.2). */
 export interface SubscribeResult {
@@ -67,6 +74,7 @@ const METHODS = [
   'send',
   'refresh',
   'sub_refresh',
+  'ping',
 ] as const;
 
 const MAX_ID = 2 ** 32 - 1;
@@ -89,7 +97,7 @@ export function decodeFrame(frame: string): Command[] {
 
 function decodeCommand(text: string): Command {
   const command = asObject(parseJson(text));
-  const method = METHODS.find((name) => Object.hasOwn(command, name));
+  const method = METHODS.find((name) => isPresent(command, name));
   if (!method) return decodePong(command);
   const request = asObject(command[method]);
   if (method === 'send') return { method };
@@ -98,11 +106,18 @@ function decodeCommand(text: string): Command {
     case 'connect':
       return { method, id, request: decodeConnect(request) };
     case 'subscribe':
-      return { method, id, request: decodeSubscribe(request) };
+      return decodeSubscribe(id, request);
     case 'unsubscribe':
       return { method, id, channel: readChannel(request) };
+    case 'publish':
+    case 'presence':
+    case 'presence_stats':
+    case 'history':
+    case 'sub_refresh':
+      readChannel(request);
+      return { method: 'refused', id, error: protocolErrors.notAvailable };
     default:
-      return { method: 'unavailable', id };
+      return { method: 'refused', id, error: protocolErrors.notAvailable };
   }
 }
 
@@ -119,6 +134,7 @@ function decodeConnect(request: Fields): ConnectRequest {
   }
   const token = readString(request, 'token');
   const { data } = request;
+  for (const name of ['name', 'version']) readString(request, name);
   return {
     subs,
     ...(token === undefined ? {} : { token }),
@@ -126,7 +142,18 @@ function decodeConnect(request: Fields): ConnectRequest {
   };
 }
 
-function decodeSubscribe(request: Fields): SubscribeRequest {
+function decodeSubscribe(id: number, request: Fields): Command {
+  for (const wish of ['positioned', 'recoverable', 'join_leave']) readBoolean(request, wish);
+  const decoded = readSubscribe(request);
+  // Maps and shared polls are other kinds of subscription; a filter that is ignored would leak.
+  if (readUint(request, 'type') !== 0) {
+    return { method: 'refused', id, error: protocolErrors.notAvailable };
+  }
+  if (isPresent(request, 'tf')) return { method: 'refused', id, error: protocolErrors.badRequest };
+  return { method: 'subscribe', id, request: decoded };
+}
+
+function readSubscribe(request: Fields): SubscribeRequest {
   const token = readString(request, 'token');
   const recover = decodeRecover(request);
   const { data } = request;
@@ -140,6 +167,8 @@ function decodeSubscribe(request: Fields): SubscribeRequest {
 }
 
 function decodeRecover(request: Fields): RecoverRequest | null {
+  const delta = readString(request, 'delta') ?? '';
+  if (delta !== '' && delta !== 'fossil') throw disconnects.badRequest;
   const position = {
     offset: readUint(request, 'offset'),
     epoch: readString(request, 'epoch') ?? '',
@@ -193,10 +222,14 @@ function readUint(fields: Fields, name: string): number {
 }
 
 function read(fields: Fields, name: string, is: (value: unknown) => boolean): unknown {
-  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  if (value === undefined || value === null) return undefined;
-  if (!is(value)) throw disconnects.badRequest;
-  return value;
+  if (!isPresent(fields, name)) return undefined;
+  if (!is(fields[name])) throw disconnects.badRequest;
+  return fields[name];
+}
+
+/** `null` says as little as nothing. */
+function isPresent(fields: Fields, name: string): boolean {
+  return Object.hasOwn(fields, name) && fields[name] !== null;
 }
 
 /** The reply that ends a successful connect. `data` is the app's; `subs` by wire name. */

@@ -1,4 +1,4 @@
-import type { Channel } from '@trunkline/contract';
+import { type Channel, channelKey } from '@trunkline/contract';
 import { BrokerUnavailableError } from './broker/broker.ts';
 import type { SealedEvent } from './event.ts';
 import type { Node } from './node.ts';
@@ -27,7 +27,8 @@ export interface SendEventOptions {
 
 /**
  * Publishes a sealed event. An outage does not reject, it is said in the receipt and logged:
- * a finished import must not be reported as failed because a toast could not be sent.
+ * a finished import must not be reported as failed because a toast could not be sent. A malformed
+ * id is no outage: it rejects with a `TypeError`.
  */
 export async function sendEvent(
   node: Node,
@@ -35,6 +36,7 @@ export async function sendEvent(
   { id, json }: SealedEvent,
   { idempotencyKey, required = false }: SendEventOptions = {},
 ): Promise<Receipt> {
+  channelKey(channel);
   try {
     const options = idempotencyKey === undefined ? {} : { idempotencyKey };
     const { epoch, offset } = await node.publish(channel, json, options);

@@ -11,6 +11,9 @@ export interface Joined {
   readonly position: StreamPosition | null;
 }
 
+/** Around the data of each publication in a reply: `{"data":…,"offset":1234567890123456},`. */
+const WRAPPER_BYTES = 40;
+
 /** Bytes of publications that one reply may carry, shared by all its channels. */
 export class RecoveryBudget {
   #bytes: number;
@@ -21,7 +24,8 @@ export class RecoveryBudget {
 
   /** Takes what a history needs; `false` takes nothing: it does not fit. */
   take({ publications }: History): boolean {
-    const bytes = publications.reduce((sum, { data }) => sum + Buffer.byteLength(data), 0);
+    const sizes = publications.map(({ data }) => Buffer.byteLength(data) + WRAPPER_BYTES);
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (bytes > this.#bytes) return false;
     this.#bytes -= bytes;
     return true;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect, subscribe, unsubscribe } from './commands.ts';
+import { Deadline } from './deadline.ts';
 import {
   type Disconnect,
   disconnects,
@@ -22,7 +23,7 @@ import {
 } from './protocol.ts';
 import type { Joined } from './recovery.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
-import type { Transport } from './transport.ts';
+import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** What a session is made from. */
@@ -32,11 +33,10 @@ export interface SessionInit {
   readonly handshake: Handshake;
 }
 
-/** A polite close waits this long for the peer; a slow reader's socket is not waited for. */
-const CLOSE_GRACE_MS = 5_000;
+/** A slow reader is not waited for as long as others. */
 const SLOW_GRACE_MS = 1_000;
-/** The longest delay that a timer of the runtime keeps. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** What waits for its turn may be as large as this many messages of the greatest size. */
+const MAX_PENDING_MESSAGES = 4;
 
 /**
  * The server's side of one connection: from the first byte to the close. Commands run one after
@@ -51,10 +51,12 @@ export class Session implements SubscriptionOwner {
   readonly #heartbeat: Heartbeat;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #commands: Command[] = [];
-  #deadline: NodeJS.Timeout;
+  readonly #deadline = new Deadline();
   #handshake: Handshake | null;
   #principal: Principal | null = null;
   #isRunning = false;
+  #pendingBytes = 0;
+  #heldBytes = 0;
   #isClosed = false;
 
   constructor({ node, transport, handshake }: SessionInit) {
@@ -69,7 +71,7 @@ export class Session implements SubscriptionOwner {
       sendPing: () => this.write(PING),
       onNoPong: () => this.close(disconnects.noPong),
     });
-    this.#deadline = setTimeout(() => this.close(disconnects.stale), limits.connectDeadlineMs);
+    this.#deadline.set(limits.connectDeadlineMs, () => this.close(disconnects.stale));
     node.hub.addConnection(this);
   }
 
@@ -77,10 +79,6 @@ export class Session implements SubscriptionOwner {
   get principal(): Principal {
     if (!this.#principal) throw disconnects.badRequest;
     return this.#principal;
-  }
-
-  get maxHeldBytes(): number {
-    return this.node.limits.maxQueuedBytes;
   }
 
   /** Has it as many subscriptions as it may have? */
@@ -92,6 +90,7 @@ export class Session implements SubscriptionOwner {
   receive(frame: string): void {
     if (this.#isClosed) return;
     try {
+      this.#countPending(frame);
       for (const command of decodeFrame(frame)) this.#accept(command);
     } catch (error) {
       this.#fail(null, error);
@@ -123,6 +122,12 @@ export class Session implements SubscriptionOwner {
     this.#outbox.write(line);
   }
 
+  /** One bound for all gates: what they hold goes to the outbox, and must fit there. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (this.#heldBytes > this.node.limits.maxQueuedBytes) this.close(disconnects.slow);
+  }
+
   /** Becomes the principal's session. A second connect, or one after the close, is an error. */
   enter(principal: Principal): void {
     if (this.#principal) throw disconnects.badRequest;
@@ -132,12 +137,10 @@ export class Session implements SubscriptionOwner {
   /** From here on the connection lives as long as it answers pings, and its principal lasts. */
   goLive(): void {
     if (this.#isClosed) return; // opening a gate may have ended it
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     this.#heartbeat.start();
     const { expiresAt } = this.principal;
-    if (expiresAt === undefined) return;
-    const remainingMs = Math.min(Math.max(0, expiresAt - Date.now()), MAX_TIMER_MS);
-    this.#deadline = setTimeout(() => this.close(disconnects.expired), remainingMs);
+    if (expiresAt !== undefined) this.#expireAt(expiresAt);
   }
 
   /** What was known before the connect command; kept no longer than until it is used. */
@@ -153,11 +156,14 @@ export class Session implements SubscriptionOwner {
     return this.#subscriptions.get(wireName);
   }
 
+  /** Throws when the session was closed meanwhile: nobody would take the subscription back. */
   addSubscription(subscription: Subscription): void {
+    if (this.#isClosed) throw disconnects.connectionClosed;
     this.#subscriptions.set(subscription.wireName, subscription);
   }
 
   removeSubscription(subscription: Subscription): void {
+    subscription.end();
     this.node.unsubscribe(subscription.channel, subscription);
     if (this.#subscriptions.get(subscription.wireName) !== subscription) return;
     this.#subscriptions.delete(subscription.wireName);
@@ -181,7 +187,10 @@ export class Session implements SubscriptionOwner {
     this.write(unsubscribePush(subscription.wireName, unsubscribed.insufficientState));
   }
 
-  /** Awaits one of the app's hooks, no longer than the limit says. */
+  /**
+   * Awaits one of the app's hooks, no longer than the limit says. A hook may refuse in the
+   * protocol's own words; whatever else it throws is logged here and becomes error 100.
+   */
   async hook<T>(name: string, call: () => T | Promise<T>): Promise<T> {
     const { hookTimeoutMs } = this.node.limits;
     const late = () => new Error(`The hook ${name} did not answer in ${hookTimeoutMs} ms`);
@@ -189,8 +198,9 @@ export class Session implements SubscriptionOwner {
     try {
       return await this.whileOpen(withTimeout(calling, hookTimeoutMs, late));
     } catch (error) {
-      if (!isDisconnect(error)) this.#logHookFailure(name, error);
-      throw error;
+      if (isDisconnect(error)) throw error;
+      this.node.log.error('hook_failed', { hook: name, client: this.id, error: String(error) });
+      throw error instanceof ProtocolError ? error : protocolErrors.internal;
     }
   }
 
@@ -199,6 +209,13 @@ export class Session implements SubscriptionOwner {
     const result = await work;
     if (this.#isClosed) throw disconnects.connectionClosed;
     return result;
+  }
+
+  // Parsed commands are many times larger than their text, and nobody need be authenticated.
+  #countPending(frame: string): void {
+    this.#pendingBytes += frame.length;
+    const maxBytes = MAX_PENDING_MESSAGES * this.node.limits.maxMessageBytes;
+    if (this.#pendingBytes > maxBytes) throw disconnects.tooManyRequests;
   }
 
   // A pong is taken at once: waiting behind a slow command it would be late.
@@ -224,6 +241,7 @@ export class Session implements SubscriptionOwner {
       }
     }
     this.#isRunning = false;
+    this.#pendingBytes = 0;
   }
 
   async #execute(command: Command): Promise<void> {
@@ -237,8 +255,9 @@ export class Session implements SubscriptionOwner {
         return unsubscribe(this, command.id, command.channel);
       case 'send':
         throw disconnects.notAvailable;
-      default:
-        throw protocolErrors.notAvailable;
+      case 'refused':
+        throw command.error;
+      default: // a pong is never queued
     }
   }
 
@@ -257,24 +276,28 @@ export class Session implements SubscriptionOwner {
 
   // From the connect command on, lateness is ours: the client is told to come back.
   #awaitHooks(): void {
-    clearTimeout(this.#deadline);
     const { hookTimeoutMs, connectDeadlineMs } = this.node.limits;
     const deadlineMs = 2 * hookTimeoutMs + connectDeadlineMs;
-    this.#deadline = setTimeout(() => this.close(disconnects.internal), deadlineMs);
+    this.#deadline.set(deadlineMs, () => this.close(disconnects.internal));
   }
 
-  #logHookFailure(hook: string, error: unknown): void {
-    this.node.log.error('hook_failed', { hook, client: this.id, error: String(error) });
+  // Asks the clock again when it rings: a timer cannot be set as far ahead as a principal may last.
+  #expireAt(expiresAt: number): void {
+    const remainingMs = expiresAt - Date.now();
+    if (remainingMs <= 0) this.close(disconnects.expired);
+    else this.#deadline.set(remainingMs, () => this.#expireAt(expiresAt));
   }
 
   #leave(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#commands.length = 0;
-    clearTimeout(this.#deadline);
+    this.#handshake = null;
+    this.#deadline.clear();
     this.#heartbeat.stop();
     this.#outbox.discard();
     for (const subscription of this.#subscriptions.values()) {
+      subscription.end();
       this.node.unsubscribe(subscription.channel, subscription);
     }
     this.#subscriptions.clear();

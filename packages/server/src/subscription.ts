@@ -1,5 +1,5 @@
 import type { Publication, StreamPosition } from './broker/broker.ts';
-import { type Disconnect, disconnects } from './errors.ts';
+import type { Disconnect } from './errors.ts';
 import type { Subscriber } from './hub.ts';
 import type { Principal } from './principal.ts';
 import type { Line } from './protocol.ts';
@@ -7,8 +7,9 @@ import type { Line } from './protocol.ts';
 /** The session that a subscription belongs to, as much of it as the subscription needs. */
 export interface SubscriptionOwner {
   readonly id: string;
-  readonly maxHeldBytes: number;
   write(line: Line): void;
+  /** Counts bytes that wait behind a gate; a negative number gives them back. */
+  hold(bytes: number): void;
   close(disconnect: Disconnect): void;
   /** Called when the subscription's place in the stream is lost: what came cannot follow. */
   onInsufficientState(subscription: Subscription): void;
@@ -44,6 +45,7 @@ export class Subscription implements Subscriber {
   #held: Held[] | null = [];
   #heldBytes = 0;
   #position: StreamPosition | null = null;
+  #hasEnded = false;
 
   constructor({ channel, wireName, isServerSide, owner, principal }: SubscriptionInit) {
     this.channel = channel;
@@ -57,12 +59,8 @@ export class Subscription implements Subscriber {
     return this.#owner.id;
   }
 
-  /** Is it still behind its gate? */
-  get isJoining(): boolean {
-    return this.#held !== null;
-  }
-
   deliver(publication: Publication, epoch: string, push: Line): void {
+    if (this.#hasEnded) return;
     if (this.#held) this.#hold(this.#held, { publication, epoch, push });
     else this.#follow(publication, epoch, push);
   }
@@ -76,16 +74,32 @@ export class Subscription implements Subscriber {
    * the client: the top of the history that was read; `null` for a channel without history.
    */
   openGate(position: StreamPosition | null): void {
-    const held = this.#held ?? [];
-    this.#held = null;
+    const held = this.#takeHeld();
     this.#position = position;
-    for (const { publication, epoch, push } of held) this.#follow(publication, epoch, push);
+    for (const { publication, epoch, push } of held) {
+      if (this.#hasEnded) return; // one that did not follow has ended it
+      this.#follow(publication, epoch, push);
+    }
+  }
+
+  /** Takes nothing more and forgets what was held. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#takeHeld();
   }
 
   #hold(held: Held[], item: Held): void {
+    held.push(item);
     this.#heldBytes += item.push.bytes;
-    if (this.#heldBytes > this.#owner.maxHeldBytes) this.close(disconnects.slow);
-    else held.push(item);
+    this.#owner.hold(item.push.bytes);
+  }
+
+  #takeHeld(): readonly Held[] {
+    const held = this.#held ?? [];
+    this.#held = null;
+    this.#owner.hold(-this.#heldBytes);
+    this.#heldBytes = 0;
+    return held;
   }
 
   #follow(publication: Publication, epoch: string, push: Line): void {

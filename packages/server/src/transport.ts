@@ -1,6 +1,9 @@
 import type { WebSocket } from 'ws';
 import type { Disconnect } from './errors.ts';
 
+/** A polite close waits this long for the peer's. */
+export const CLOSE_GRACE_MS = 5_000;
+
 /** The way out to one client, as much of it as a session needs. */
 export interface Transport {
   /** Bytes handed over and not yet taken by the network. */

@@ -1,12 +1,15 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import { disconnects } from './errors.ts';
 import type { Node } from './node.ts';
 import { isAllowedOrigin } from './origin.ts';
 import type { Handshake } from './principal.ts';
 import { Session, type SessionInit } from './session.ts';
-import { WebSocketTransport } from './transport.ts';
+import { CLOSE_GRACE_MS, WebSocketTransport } from './transport.ts';
+
+/** Pieces in which one message may arrive; a client that needs more is no client. */
+const MAX_BUFFERED_CHUNKS = 1024;
 
 /** How a node is attached to an HTTP server. */
 export interface AttachOptions {
@@ -37,7 +40,7 @@ export function attach(server: Server, node: Node, options: AttachOptions = {}):
       node.log.warn('origin_rejected', { origin: String(request.headers.origin) });
       return refuse(socket, '403 Forbidden');
     }
-    if (!speaksJson(request)) return refuse(socket, '400 Bad Request');
+    if (carriesToken(request) || !speaksJson(request)) return refuse(socket, '400 Bad Request');
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const transport = new WebSocketTransport(webSocket);
       bind(webSocket, createSession({ node, transport, handshake: handshakeOf(request) }));
@@ -55,15 +58,25 @@ function speaksJson({ headers }: IncomingMessage): boolean {
   return !names.includes('centrifuge-protobuf') || names.includes('centrifuge-json');
 }
 
+/** A URL ends up in logs and histories: a token belongs into the connect command. */
+function carriesToken({ url = '/' }: IncomingMessage): boolean {
+  const query = new URLSearchParams(url.split('?').slice(1).join('?'));
+  return ['token', 'access_token', 'jwt'].some((name) => query.has(name));
+}
+
 function newSocketServer({ limits }: Node): WebSocketServer {
-  return new WebSocketServer({
+  // The types do not know `closeTimeout`: how long a peer may keep a socket that it has closed.
+  const options: ServerOptions & { closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: limits.maxMessageBytes,
     maxFragments: limits.maxFragments,
+    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    closeTimeout: CLOSE_GRACE_MS,
     handleProtocols: (offered) => (offered.has('centrifuge-json') ? 'centrifuge-json' : false),
-  });
+  };
+  return new WebSocketServer(options);
 }
 
 function bind(socket: WebSocket, session: Session): void {
@@ -73,8 +86,9 @@ function bind(socket: WebSocket, session: Session): void {
     else session.receive(frame);
   });
   socket.on('close', () => session.closed());
-  // ws closes the socket after an error with the fitting code; `close` follows.
-  socket.on('error', () => {});
+  // ws has already said why with the fitting code. A peer that then keeps its end open would stay
+  // a member of its channels until `close`.
+  socket.on('error', () => session.close(disconnects.connectionClosed));
 }
 
 function handshakeOf(request: IncomingMessage): Handshake {

@@ -1,3 +1,5 @@
+import { Deadline } from './deadline.ts';
+
 /** Settles as `work` does, or rejects with `onTimeout()` after that many milliseconds. */
 export async function withTimeout<T>(
   work: Promise<T>,
@@ -5,10 +7,11 @@ export async function withTimeout<T>(
   onTimeout: () => Error,
 ): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(onTimeout()), timeoutMs);
+  const deadline = new Deadline();
+  deadline.set(timeoutMs, () => reject(onTimeout()));
   try {
     return await Promise.race([work, timeout]);
   } finally {
-    clearTimeout(timer);
+    deadline.clear();
   }
 }
