@@ -65,6 +65,8 @@ async function createOnFastify(root: Root): Promise<INestApplication> {
   const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT, forceCloseConnections: true });
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, options);
   app.useBodyParser('application/json', { bodyLimit: BODY_LIMIT });
+  // The static files' `exclude` is Express's only: here every unknown path would get the pages.
+  adapter.getInstance().get('/api/*', (_request, reply) => reply.callNotFound());
   return app;
 }
 

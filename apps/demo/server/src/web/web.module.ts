@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ServeStaticModule } from '@nestjs/serve-static';
 import { webFolder } from '../folders.ts';
-import { ApiNotFoundController } from './api-not-found.controller.ts';
 import { MissingPagesController } from './missing-pages.controller.ts';
 import { SamplesController } from './samples.controller.ts';
 
 /** Everything a browser loads that is not the API: the built pages and the sample files. */
-@Module({ controllers: [ApiNotFoundController, SamplesController] })
+@Module({ controllers: [SamplesController] })
 export class WebModule {
   static forRoot(folder: string = webFolder): DynamicModule {
     if (!isWebBuilt(folder)) return { module: WebModule, controllers: [MissingPagesController] };

@@ -1,0 +1,39 @@
+import type { Envelope } from '@trunkline/contract';
+import { Centrifuge } from 'centrifuge';
+import { WebSocket } from 'ws';
+
+/** The stock client with a browser's cookie, connected. Keeps every event that it is sent. */
+export async function connectLive(url: string, cookie: string) {
+  const events: Envelope[] = [];
+  class WebSocketWithCookie extends WebSocket {
+    constructor(address: string) {
+      super(address, { headers: { cookie, origin: url } });
+    }
+  }
+  const client = new Centrifuge(`${url.replace('http', 'ws')}/connection/websocket`, {
+    websocket: WebSocketWithCookie,
+  });
+  const waiting = new Set<() => void>();
+  client.on('publication', ({ data }) => {
+    events.push(data as Envelope);
+    for (const check of waiting) check();
+  });
+  const gone = new Promise<number>((resolve) => {
+    client.on('connecting', ({ code }) => code !== 0 && resolve(code));
+    client.on('disconnected', ({ code }) => resolve(code));
+  });
+  client.connect();
+  await client.ready(10_000);
+
+  /** Resolves when an event of this type has come. */
+  const received = (type: string) =>
+    new Promise<Envelope>((resolve) => {
+      const check = () => {
+        const event = events.find((candidate) => candidate.type === type);
+        if (event) resolve(event);
+      };
+      waiting.add(check);
+      check();
+    });
+  return { client, events, received, gone };
+}
