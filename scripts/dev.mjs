@@ -1,21 +1,34 @@
 // `npm run dev`: every part watches its own sources. Packages and types: tsc; the demo's server: a
 // Vite build that Node.js restarts on; the demo's pages: Vite's dev server, which proxies to it.
 import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-// A file that is removed and written again is lost to `node --watch`: the build must not empty dist.
-const keep = ['--emptyOutDir', 'false'];
-const commands = {
-  types: ['tsc', '-b', '--watch', '--preserveWatchOutput', 'apps/demo/server', 'apps/demo/web'],
-  build: ['vite', 'build', 'apps/demo/server', '--watch', ...keep, '--logLevel', 'warn'],
-  server: ['node', '--watch', '--enable-source-maps', 'apps/demo/server/dist/main.js'],
-  web: ['vite', 'apps/demo/web'],
-};
+const built = 'apps/demo/server/dist/main.js';
 
 let stopping = false;
-const children = Object.entries(commands).map(([name, command]) => start(name, command));
+const children = [];
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop(0));
 
-function start(name, [command, ...args]) {
+const began = Date.now();
+start('types', 'tsc -b --watch --preserveWatchOutput apps/demo/server apps/demo/web');
+// A file that is removed and written again is lost to `node --watch`: the build must not empty dist.
+start('build', 'vite build apps/demo/server --watch --emptyOutDir false --logLevel warn');
+start('web', 'vite apps/demo/web');
+await firstBuild();
+if (!stopping) start('server', `node --watch --enable-source-maps ${built}`);
+
+/** The watching build begins with a build: a server from before it would be restarted at once. */
+async function firstBuild() {
+  // oxlint-disable-next-line no-unmodified-loop-condition -- Ctrl-C sets `stopping`
+  while (!stopping && statSync(built).mtimeMs < began && Date.now() - began < 15_000) {
+    // oxlint-disable-next-line no-await-in-loop -- it waits for a file
+    await sleep(100);
+  }
+}
+
+function start(name, line) {
+  const [command, ...args] = line.split(' ');
   // A process group of its own: Ctrl-C reaches it through `stop` only, and in one orderly way.
   const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) prefixLines(name, stream);
@@ -25,7 +38,7 @@ function start(name, [command, ...args]) {
     console.error(`${name} ended (code ${code}); stopping the others`);
     stop(code || 1);
   });
-  return child;
+  children.push(child);
 }
 
 function prefixLines(name, stream) {
