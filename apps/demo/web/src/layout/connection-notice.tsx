@@ -15,8 +15,9 @@ export function ConnectionNotice({ userId }: { userId: string }) {
     if (isRefused) void refresh();
   }, [isRefused, refresh]);
 
-  const isAway = !isConnected && (status === 'reconnecting' || status === 'offline');
-  if (!isAway) return null;
+  // connecting with an appointment: the first attempt has failed
+  const isWaiting = status === 'reconnecting' || (status === 'connecting' && reconnectAt !== null);
+  if (isConnected || !(isWaiting || status === 'offline')) return null;
   return (
     <div className="animate-appear border-b border-warning/25 bg-warning-soft text-sm text-warning">
       <div className="mx-auto flex max-w-6xl flex-wrap items-center gap-x-3 gap-y-2 px-4 py-2 sm:px-6">

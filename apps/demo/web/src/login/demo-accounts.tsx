@@ -14,11 +14,11 @@ export function DemoAccounts({ pendingEmail, onSelect }: DemoAccountsProps) {
     <div className="mt-6 border-t border-line pt-5">
       <h3 className="text-sm font-medium">Demo accounts</h3>
       <p className="mt-0.5 text-[0.8125rem] text-muted">
-        One click logs you in. The password is{' '}
+        One click logs you in; the password is always{' '}
         <code className="rounded bg-raised px-1 py-0.5 font-mono text-xs text-ink">
           {DEMO_PASSWORD}
-        </code>{' '}
-        for all of them.
+        </code>
+        .
       </p>
       <ul className="mt-3 flex flex-col gap-2">
         {demoAccounts.map((account) => (

@@ -26,7 +26,7 @@ export function LoginPage() {
   return (
     <main className="mx-auto grid min-h-dvh max-w-5xl content-center gap-10 px-5 py-10 lg:grid-cols-[1fr_minmax(0,26rem)] lg:gap-20">
       <title>Log in · Trunkline</title>
-      <section className="flex flex-col lg:py-4">
+      <section className="flex flex-col lg:self-center">
         <div className="flex items-center gap-3">
           <Logo className="size-9" />
           <span className="text-lg font-semibold tracking-tight">Trunkline</span>

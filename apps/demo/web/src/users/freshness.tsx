@@ -2,10 +2,21 @@ import { useEffect, useState } from 'react';
 
 const TICK_MS = 10_000;
 
-/** Says when the table last followed a change: `Updated just now`. */
-export function Freshness({ at }: { at: number | null }) {
+interface FreshnessProps {
+  /** How many rows there are, in words. */
+  count: string | undefined;
+  /** When a live refresh came last, milliseconds since 1970. */
+  at: number | null;
+}
+
+/** Says how many rows there are and when they last followed a change: `Updated just now`. */
+export function Freshness({ count, at }: FreshnessProps) {
   return (
-    <p role="status" className="min-w-0 text-[0.8125rem] text-muted sm:ml-auto">
+    <p
+      role="status"
+      className="flex flex-1 flex-wrap items-center gap-x-3 text-[0.8125rem] text-muted tabular-nums sm:justify-end"
+    >
+      <span>{count}</span>
       {at === null ? null : (
         <span key={at} className="inline-flex animate-appear items-center gap-1.5">
           <span aria-hidden="true" className="size-1.5 rounded-full bg-accent" />

@@ -1,9 +1,12 @@
-import { Download, FileSpreadsheet, LoaderCircle, Upload } from 'lucide-react';
+import { FileSpreadsheet, LoaderCircle, Upload } from 'lucide-react';
 import { type ChangeEvent, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { errorMessage } from '@/api';
 import { Button } from '../ui/button.tsx';
-import { fetchSample, SAMPLE_URL } from './sample.ts';
+import { fetchSample, type Sample, sampleUrl } from './sample.ts';
+
+const LINK =
+  'font-medium text-ink underline decoration-line-strong underline-offset-3 hover:decoration-ink';
 
 interface ImportCardProps {
   /** How many imports are under way. */
@@ -23,10 +26,10 @@ export function ImportCard({ running, onFiles }: ImportCardProps) {
     onFiles(files);
   };
 
-  const importSample = async () => {
+  const importSample = async (sample: Sample) => {
     setIsFetching(true);
     try {
-      onFiles([await fetchSample()]);
+      onFiles([await fetchSample(sample)]);
     } catch (error) {
       toast.error('The sample could not be loaded', { description: errorMessage(error) });
     } finally {
@@ -48,19 +51,25 @@ export function ImportCard({ running, onFiles }: ImportCardProps) {
           {running === 0 ? null : <Running count={running} />}
         </h2>
         <p className="mt-0.5 text-[0.8125rem] text-muted">
-          Drop a CSV file anywhere on this page, up to 20 MB.{' '}
-          <a
-            href={SAMPLE_URL}
-            download
-            className="inline-flex items-center gap-1 font-medium whitespace-nowrap text-ink underline decoration-line-strong underline-offset-3 hover:decoration-ink"
-          >
-            <Download className="size-3.5" aria-hidden="true" />
+          <span className="block pointer-coarse:hidden">
+            Drop CSV files anywhere on this page, up to 20 MB each.
+          </span>
+          <a href={sampleUrl('users-10000.csv')} download className={LINK}>
             Download the sample
-          </a>
+          </a>{' '}
+          or{' '}
+          <button
+            type="button"
+            onClick={() => void importSample('users-bad-rows.csv')}
+            disabled={isFetching}
+            className={LINK}
+          >
+            import a file with mistakes
+          </button>
         </p>
       </div>
-      <div className="flex flex-wrap gap-2">
-        <Button onClick={() => void importSample()} disabled={isFetching}>
+      <div className="flex w-full flex-wrap gap-2 *:grow sm:w-auto">
+        <Button onClick={() => void importSample('users-10000.csv')} disabled={isFetching}>
           Import the 10,000-row sample
         </Button>
         <Button variant="primary" onClick={() => input.current?.click()}>

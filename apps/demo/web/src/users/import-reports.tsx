@@ -48,7 +48,7 @@ function Report({ report: { fileName, results }, isOpen, onClose }: ReportProps)
           />
         </summary>
         <div
-          className="max-h-72 overflow-y-auto border-t border-warning/20"
+          className="max-h-52 overflow-y-auto border-t border-warning/20"
           tabIndex={0}
           role="group"
           aria-label="Skipped rows"
@@ -56,7 +56,7 @@ function Report({ report: { fileName, results }, isOpen, onClose }: ReportProps)
           <table className="w-full text-left text-[0.8125rem]">
             <thead className="sticky top-0 bg-surface text-muted">
               <tr className="border-b border-line">
-                <th scope="col" className="w-24 py-2 pr-3 pl-4 text-right font-medium sm:pl-5">
+                <th scope="col" className="w-18 py-2 pr-3 pl-4 text-right font-medium sm:pl-5">
                   Line
                 </th>
                 <th scope="col" className="py-2 pr-4 font-medium">

@@ -41,10 +41,13 @@ export function Pagination({ table, isKnown }: PaginationProps) {
           ))}
         </select>
       </label>
-      <p className="ml-auto tabular-nums" data-testid="row-range">
+      <p
+        className="order-first w-full tabular-nums sm:order-none sm:ml-auto sm:w-auto"
+        data-testid="row-range"
+      >
         {isKnown ? rangeOf(pageIndex, pageSize, total) : '…'}
       </p>
-      <div className="flex items-center gap-1">
+      <div className="ml-auto flex items-center gap-1 sm:ml-0">
         <PageButton
           label="First page"
           isEnabled={pageIndex > 0}

@@ -24,9 +24,11 @@ export function RemoveImported() {
   return (
     <AlertDialog.Root>
       <AlertDialog.Trigger asChild>
-        <Button variant="quiet" disabled={removal.isPending} className="-mx-2 px-2">
+        <Button variant="quiet" disabled={removal.isPending} className="-mr-2 px-2">
           <Trash2 aria-hidden="true" />
-          {removal.isPending ? 'Removing…' : 'Remove imported users'}
+          <span className="sr-only sm:not-sr-only">
+            {removal.isPending ? 'Removing…' : 'Remove imported users'}
+          </span>
         </Button>
       </AlertDialog.Trigger>
       <AlertDialog.Portal>

@@ -40,7 +40,7 @@ export function SearchField({ search, onSearch }: SearchFieldProps) {
         ref={field}
         type="search"
         aria-label="Search users"
-        placeholder="Search by name, e-mail or department"
+        placeholder="Name, e-mail or department"
         maxLength={100}
         value={text}
         onChange={(event) => setText(event.target.value)}

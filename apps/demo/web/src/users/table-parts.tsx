@@ -74,11 +74,13 @@ export function TableBody({ table, freshIds, isOutdated }: TableBodyProps) {
 
 const columnIds = Object.keys(columnClasses) as UsersSort[];
 
-/** Rows that are still to come: as many and as high as the page will have. */
-export function TableSkeleton({ rows }: { rows: number }) {
+const SKELETON_ROWS = 10;
+
+/** Rows that are still to come, as high as they will be. */
+export function TableSkeleton() {
   return (
     <tbody aria-hidden="true">
-      {Array.from({ length: rows }, (_, index) => (
+      {Array.from({ length: SKELETON_ROWS }, (_, index) => (
         <tr key={index} className="border-b border-line last:border-0">
           {columnIds.map((id) => (
             <td key={id} className={classNames(cellClasses(id), 'h-12')}>

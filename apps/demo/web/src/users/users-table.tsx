@@ -6,6 +6,7 @@ import {
   useTable,
 } from '@tanstack/react-table';
 import { errorMessage } from '@/api';
+import { countOf } from '../ui/numbers.ts';
 import { columns, features } from './columns.tsx';
 import { NoUsers, UsersUnavailable } from './empty-states.tsx';
 import { Freshness } from './freshness.tsx';
@@ -73,7 +74,7 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
     <section aria-label="Users" className="rounded-xl border border-line bg-surface shadow-card">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-3 px-4 py-3 sm:px-5">
         <SearchField search={view.search} onSearch={onSearch} />
-        <Freshness at={refreshedAt} />
+        <Freshness count={data && countText(total, view.search)} at={refreshedAt} />
         <RemoveImported />
       </div>
       {error && data ? (
@@ -89,7 +90,7 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
         {data ? (
           <TableBody table={table} freshIds={freshIds} isOutdated={isPlaceholderData} />
         ) : error ? null : (
-          <TableSkeleton rows={view.pageSize} />
+          <TableSkeleton />
         )}
       </table>
       {error && !data ? (
@@ -101,4 +102,8 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
       <Pagination table={table} isKnown={data !== undefined} />
     </section>
   );
+}
+
+function countText(total: number, search: string): string {
+  return search === '' ? countOf(total, 'user') : `${countOf(total, 'user')} found`;
 }
