@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { INestApplication, NestApplicationOptions } from '@nestjs/common';
+import type { INestApplication, LogLevel, NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -9,6 +9,9 @@ import type { Database } from './infrastructure/database/database.ts';
 
 // A CSV of 20 MB is refused by the import, with a text that helps: it must come that far.
 const BODY_LIMIT = 32 * 1024 * 1024;
+
+/** Nest's account of its own start is not for whoever just wants to see the demo. */
+export const LOG_LEVELS: readonly LogLevel[] = ['warn', 'error', 'fatal'];
 
 const securityHeaders = {
   'content-security-policy': [
@@ -51,7 +54,7 @@ const options: NestApplicationOptions = {
   bodyParser: false,
   abortOnError: false,
   forceCloseConnections: true,
-  logger: ['error', 'warn', 'fatal'],
+  logger: [...LOG_LEVELS],
 };
 
 async function createOnExpress(root: Root): Promise<INestApplication> {

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { INestApplication } from '@nestjs/common';
-import { createApp } from './create-app.ts';
+import { createApp, LOG_LEVELS } from './create-app.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { type Database, openDatabase } from './infrastructure/database/database.ts';
 import { addDemoAccounts } from './infrastructure/database/demo-accounts.ts';
@@ -24,14 +24,22 @@ async function start(environment: Environment): Promise<void> {
   const database = await open(environment);
   const app = await createApp(environment, database);
   stopOnSignals(app);
+  const port = await listen(app, environment);
+  console.log(welcome(port, environment));
+}
+
+async function listen(app: INestApplication, { PORT, HOST }: Environment): Promise<number> {
+  // Nest prints the error as well as throwing it; we say it in words of our own.
+  app.useLogger(false);
   try {
-    await app.listen(environment.PORT, environment.HOST ?? everyInterface());
+    await app.listen(PORT, HOST ?? everyInterface());
   } catch (error) {
     await app.close();
     throw error;
   }
+  app.useLogger([...LOG_LEVELS]);
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
-  console.log(welcome(port, environment));
+  return port;
 }
 
 async function open({ DATABASE_URL, DATA_DIR }: Environment): Promise<Database> {

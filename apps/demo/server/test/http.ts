@@ -11,7 +11,12 @@ export class Browser {
     return this.#cookie;
   }
 
-  async request(method: string, path: string, body?: unknown, headers: HeadersInit = {}) {
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) {
     const response = await fetch(`${this.#url}${path}`, {
       method,
       headers: {
@@ -36,7 +41,7 @@ export class Browser {
     return this.request('GET', path);
   }
 
-  post(path: string, body?: unknown, headers?: HeadersInit) {
+  post(path: string, body?: unknown, headers?: Record<string, string>) {
     return this.request('POST', path, body, headers);
   }
 

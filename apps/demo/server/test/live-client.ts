@@ -25,11 +25,11 @@ export async function connectLive(url: string, cookie: string) {
   client.connect();
   await client.ready(10_000);
 
-  /** Resolves when an event of this type has come. */
-  const received = (type: string) =>
+  /** Resolves when an event of this type (that is the one meant) has come. */
+  const received = (type: string, isMeant: (event: Envelope) => boolean = () => true) =>
     new Promise<Envelope>((resolve) => {
       const check = () => {
-        const event = events.find((candidate) => candidate.type === type);
+        const event = events.find((candidate) => candidate.type === type && isMeant(candidate));
         if (event) resolve(event);
       };
       waiting.add(check);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ServeStaticModule } from '@nestjs/serve-static';
 import { webFolder } from '../folders.ts';
@@ -31,7 +31,7 @@ type Reply = { header(name: string, value: string): unknown };
 
 /** Files under `assets` have a hash of their content in the name; the rest may change any time. */
 function setCacheHeaders(response: ServerResponse | Reply, path: string): void {
-  const isHashed = path.startsWith(join(webFolder, 'assets'));
+  const isHashed = basename(dirname(path)) === 'assets';
   const value = isHashed ? 'public, max-age=31536000, immutable' : 'no-cache';
   if ('setHeader' in response) response.setHeader('cache-control', value);
   else response.header('cache-control', value);
