@@ -118,8 +118,8 @@ function ascii(name: string): string {
     .toLowerCase();
 }
 
-function pick<T>(values: readonly T[]): T {
-  return values[Math.floor(random() * values.length)] as T;
+function pick(values: readonly string[]): string {
+  return values[Math.floor(random() * values.length)] ?? '';
 }
 
 /** Mulberry32: small, and the same numbers on every machine. */

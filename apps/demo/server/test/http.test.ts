@@ -197,23 +197,23 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       const { status, json } = await ada.post('/api/users/import', { csvData });
 
       expect(status).toBe(200);
-      const complete = await adaLive!.received('operation:complete');
+      const complete = await adaLive.received('operation:complete');
       expect(complete.data as OperationComplete).toEqual({
         operationId: json.operationId,
         operationType: 'user-import',
         result: json.results,
       });
       expect(complete).toMatchObject({ tenantId: 'acme', scope: 'user' });
-      const stages = adaLive!.events
+      const stages = adaLive.events
         .filter(({ type }) => type === 'operation:progress')
         .map(({ data }) => data.stage);
       expect(stages).toEqual(['parsing', 'validating', 'importing', 'finalizing']);
-      expect(await benLive!.received('trunkline:refresh')).toMatchObject({
+      expect(await benLive.received('trunkline:refresh')).toMatchObject({
         data: { tables: ['users'], cause: complete.id },
       });
-      expect(benLive!.events.map(({ type }) => type)).toEqual(['trunkline:refresh']);
-      expect(cleoLive!.events).toEqual([]);
-      for (const { client } of [adaLive!, benLive!, cleoLive!]) client.disconnect();
+      expect(benLive.events.map(({ type }) => type)).toEqual(['trunkline:refresh']);
+      expect(cleoLive.events).toEqual([]);
+      for (const { client } of [adaLive, benLive, cleoLive]) client.disconnect();
     });
 
     test('that is refused answers with the operation whose toast has told it', async () => {
@@ -285,6 +285,6 @@ test('a database that does not answer logs nobody out: authenticate throws', asy
   const broken = { queries: undefined } as unknown as Database;
   const auth = new AuthService(broken);
   const headers = { cookie: 'trunkline_demo_session=abc' };
-  await expect(auth.authenticate({ headers })).rejects.toThrow();
+  await expect(auth.authenticate({ headers })).rejects.toThrow(TypeError);
   expect(await auth.authenticate({ headers: {} })).toBeNull();
 });
