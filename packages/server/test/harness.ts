@@ -1,23 +1,34 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Channel, Realm } from '@trunkline/contract';
-import { type AttachOptions, attach, type Log, Node, type NodeOptions } from '@trunkline/server';
+import {
+  type AttachOptions,
+  attach,
+  type History,
+  type Log,
+  MemoryBroker,
+  Node,
+  type NodeOptions,
+  type OnPublication,
+} from '@trunkline/server';
+import { Session, type SessionInit } from '@trunkline/server/testing';
 import { Centrifuge, type Options } from 'centrifuge';
+import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 
 export const acme: Realm = { kind: 'tenant', tenantId: 'acme' };
 export const globex: Realm = { kind: 'tenant', tenantId: 'globex' };
 
-export const userChannel = (userId: string, realm = acme): Channel => ({
+export const userChannel = (userId: string, realm: Realm = acme): Channel => ({
   realm,
   target: { kind: 'user', userId },
 });
-export const roomChannel = (room: string, realm = acme): Channel => ({
+export const roomChannel = (room: string, realm: Realm = acme): Channel => ({
   realm,
   target: { kind: 'room', room },
 });
-export const allChannel = (realm = acme): Channel => ({ realm, target: { kind: 'all' } });
+export const allChannel = (realm: Realm = acme): Channel => ({ realm, target: { kind: 'all' } });
 
 /** A log that remembers what was written. */
 export class MemoryLog implements Log {
@@ -81,6 +92,13 @@ export async function startServer(
   };
 }
 
+/** A server for the length of the current test. */
+export async function serve(...setup: Parameters<typeof startServer>): Promise<TestServer> {
+  const server = await startServer(...setup);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
 /** Reads `tenant/user/role` from the token; no token is nobody. */
 export const fromToken: NodeOptions['authenticate'] = ({ token }) => {
   if (!token) return null;
@@ -106,6 +124,38 @@ function trackSockets(http: Server): Set<Socket> {
   return sockets;
 }
 
+/** What a subscription was answered with, as it stands on the wire. */
+export interface WireSubscription {
+  recoverable?: boolean;
+  positioned?: boolean;
+  epoch?: string;
+  offset?: number;
+  was_recovering?: boolean;
+  recovered?: boolean;
+  publications?: { data: unknown; offset?: number }[];
+}
+
+/** One line from the server. */
+export interface WireLine {
+  id?: number;
+  connect?: {
+    client: string;
+    version: string;
+    data: unknown;
+    ping: number;
+    pong: boolean;
+    subs?: Record<string, WireSubscription>;
+  };
+  subscribe?: WireSubscription;
+  unsubscribe?: object;
+  error?: { code: number; message: string; temporary?: boolean };
+  push?: {
+    channel?: string;
+    pub?: { data: unknown; offset?: number };
+    unsubscribe?: { code: number; reason: string };
+  };
+}
+
 /** A WebSocket that speaks in literal frames, for what a stock client never says. */
 export class RawClient {
   readonly socket: WebSocket;
@@ -127,8 +177,22 @@ export class RawClient {
   }
 
   async open(): Promise<this> {
-    await once(this.socket, 'open');
+    if (this.socket.readyState === WebSocket.CONNECTING) await once(this.socket, 'open');
     return this;
+  }
+
+  /** Sends the connect command and resolves with its reply. */
+  async connect(token: string, request: object = {}): Promise<NonNullable<WireLine['connect']>> {
+    await this.open();
+    const { connect } = await this.ask(1, { connect: { token, ...request } });
+    if (!connect) throw new Error('the connect failed');
+    return connect;
+  }
+
+  /** Sends a command and resolves with its reply. */
+  async ask(id: number, command: object): Promise<WireLine> {
+    this.send({ id, ...command });
+    return await this.reply(id);
   }
 
   send(...lines: unknown[]): void {
@@ -137,12 +201,17 @@ export class RawClient {
   }
 
   /** All lines received so far, parsed. */
-  get lines(): Record<string, unknown>[] {
+  get lines(): WireLine[] {
     return this.frames.flatMap((frame) => frame.split('\n')).map((line) => JSON.parse(line));
   }
 
+  /** Data of the publications pushed so far. */
+  get pushed(): unknown[] {
+    return this.lines.flatMap(({ push }) => (push?.pub ? [push.pub.data] : []));
+  }
+
   /** Resolves with the first line that fits. */
-  async line(fits: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> {
+  async line(fits: (line: WireLine) => boolean): Promise<WireLine> {
     for (;;) {
       const found = this.lines.find(fits);
       if (found) return found;
@@ -151,8 +220,14 @@ export class RawClient {
     }
   }
 
-  async reply(id: number): Promise<Record<string, unknown>> {
-    return await this.line((line) => line['id'] === id);
+  async reply(id: number): Promise<WireLine> {
+    return await this.line((line) => line.id === id);
+  }
+
+  /** Resolves with the first push of this data. */
+  async publication(data: unknown): Promise<WireLine> {
+    const text = JSON.stringify(data);
+    return await this.line(({ push }) => JSON.stringify(push?.pub?.data) === text);
   }
 
   /** Resolves with the close code. */
@@ -170,6 +245,94 @@ export class RawClient {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** A client that has connected. */
+export async function connected(
+  server: TestServer,
+  token: string,
+  request: object = {},
+): Promise<RawClient> {
+  const client = new RawClient(server.url);
+  await client.connect(token, request);
+  return client;
+}
+
+/** Asks for an upgrade with exactly these headers; resolves with the answer. */
+export async function upgrade(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Record<string, unknown> }> {
+  const request = httpRequest(url.replace('ws:', 'http:'), {
+    headers: {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      ...headers,
+    },
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    status: number;
+    headers: Record<string, unknown>;
+  }>();
+  request.on('upgrade', (response, socket) => {
+    socket.destroy();
+    resolve({ status: 101, headers: response.headers });
+  });
+  request.on('response', (response) => {
+    response.destroy();
+    resolve({ status: response.statusCode ?? 0, headers: response.headers });
+  });
+  request.on('error', reject);
+  request.end();
+  return await promise;
+}
+
+/** A memory broker that loses announcements on demand. */
+export class LossyBroker extends MemoryBroker {
+  /** How many of the next announcements to lose. */
+  lose = 0;
+
+  override async start(onPublication: OnPublication): Promise<void> {
+    await super.start((...announcement) => {
+      if (this.lose > 0) this.lose -= 1;
+      else onPublication(...announcement);
+    });
+  }
+}
+
+/** A memory broker whose history, once read, is on its way until it is released. */
+export class HeldHistoryBroker extends MemoryBroker {
+  readonly #asked = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
+  readonly asked: Promise<void> = this.#asked.promise;
+  release = (): void => this.#released.resolve();
+
+  override async history(channel: string, afterOffset: number | null): Promise<History> {
+    const history = await super.history(channel, afterOffset);
+    this.#asked.resolve();
+    await this.#released.promise;
+    return history;
+  }
+}
+
+/** Notes every session of a server and what it was closed with. */
+export function watchSessions() {
+  const sessions: Session[] = [];
+  const closes: { code: number; at: number }[] = [];
+  class WatchedSession extends Session {
+    override close(...[disconnect]: Parameters<Session['close']>): void {
+      closes.push({ code: disconnect.code, at: performance.now() });
+      super.close(disconnect);
+    }
+  }
+  const createSession = (init: SessionInit) => {
+    const session = new WatchedSession(init);
+    sessions.push(session);
+    return session;
+  };
+  return { sessions, closes, createSession };
 }
 
 /** Seeded random numbers (mulberry32): a failing seed can be run again. */
