@@ -8,9 +8,10 @@ export default defineConfig({
   testDir: './test/e2e',
   outputDir: './node_modules/.cache/playwright',
   reporter: [['list']],
-  timeout: 60_000,
-  workers: 2,
-  fullyParallel: false,
+  timeout: 90_000,
+  expect: { timeout: 10_000 },
+  // Each test has a server with a database of its own: side by side they only slow one another.
+  workers: 1,
   forbidOnly: process.env['CI'] !== undefined,
   use: { trace: 'retain-on-failure' },
   projects: [

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
 
 /** How a command ended, with everything it printed. */
 export interface CommandResult {
@@ -13,8 +14,9 @@ export interface CommandOptions {
 }
 
 const running = new Set<number>();
-/** Colours for a person at a terminal, plain text for a log. */
-const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' };
+// Colours for a person at a terminal, plain text for a log: not every tool asks before it colours.
+const isForPerson = process.stdout.isTTY;
+const colours = isForPerson ? { FORCE_COLOR: '1' } : {};
 
 /** Runs a command, keeps what it prints, and never throws: a failure is a result. */
 export function runCommand(
@@ -39,7 +41,7 @@ export function runCommand(
     const end = (ok: boolean) => {
       clearTimeout(timer);
       running.delete(child.pid ?? 0);
-      resolve({ ok, output });
+      resolve({ ok, output: isForPerson ? output : stripVTControlCharacters(output) });
     };
     running.add(child.pid ?? 0);
     child.stdin.end();
