@@ -26,8 +26,8 @@ export function runCommand(
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     let output = '';
-    const add = (text: unknown) => {
-      output += String(text);
+    const add = (text: string) => {
+      output += text;
     };
     // A process group of its own: a killed test run takes the servers it started along.
     const child = spawn(command, args, {
@@ -45,8 +45,8 @@ export function runCommand(
     };
     running.add(child.pid ?? 0);
     child.stdin.end();
-    child.stdout.on('data', add);
-    child.stderr.on('data', add);
+    child.stdout.setEncoding('utf8').on('data', add);
+    child.stderr.setEncoding('utf8').on('data', add);
     child.on('error', (error) => {
       add(`${error.message}\n`);
       end(false);
