@@ -1,0 +1,64 @@
+// Takes the README's picture of the demo: `npm run build && node scripts/picture.ts`.
+import { type Browser, chromium, type Page } from 'playwright';
+import { type DemoServer, startDemo } from '../test/e2e/demo-server.ts';
+import { expectTotal, importFile, logIn, sampleCsv, toastTitled } from '../test/e2e/person.ts';
+import { chromiumArgs, chromiumPath } from './chromium.ts';
+
+const SIZE = { width: 880, height: 760 };
+const file = new URL('../docs/demo.png', import.meta.url).pathname;
+
+interface Panel {
+  readonly caption: string;
+  readonly image: Buffer;
+}
+
+const executablePath = chromiumPath();
+const browser = await chromium.launch({
+  args: chromiumArgs,
+  ...(executablePath ? { executablePath } : {}),
+});
+const demo = await startDemo({ IMPORT_PACE_MS: '250' });
+try {
+  await drawPanels(browser, await takePanels(browser, demo));
+  console.log('docs/demo.png is new');
+} finally {
+  await browser.close();
+  await demo.stop();
+}
+
+/** Ada while her import runs; Ben, who has not touched his page, after it has ended. */
+async function takePanels(browser: Browser, { url }: DemoServer): Promise<Panel[]> {
+  const ada = await logIn(browser, url, 'ada@acme.test');
+  const ben = await logIn(browser, url, 'ben@acme.test');
+  for (const { page } of [ada, ben]) await page.setViewportSize(SIZE);
+  await importFile(ada.page, 'users.csv', await sampleCsv());
+  await toastTitled(ada.page, /User Import - 7\d%/).waitFor();
+  const running = await shot(ada.page);
+  await expectTotal(ben.page, '10,002');
+  const refreshed = await shot(ben.page);
+  return [
+    { caption: 'Ada imports 10,000 users', image: running },
+    { caption: 'Ben’s table refreshes itself', image: refreshed },
+  ];
+}
+
+async function shot(page: Page): Promise<Buffer> {
+  return await page.screenshot({ animations: 'disabled' });
+}
+
+async function drawPanels(browser: Browser, panels: readonly Panel[]): Promise<void> {
+  const page = await browser.newPage({ deviceScaleFactor: 1 });
+  await page.setViewportSize({ width: 1640, height: 800 });
+  const figures = panels.map(
+    ({ caption, image }) =>
+      `<figure><img src="data:image/png;base64,${image.toString('base64')}"><figcaption>${caption}</figcaption></figure>`,
+  );
+  await page.setContent(`<style>
+    body { margin: 0; }
+    main { display: flex; gap: 24px; padding: 24px; background: #eef0f4; font: 500 18px system-ui; }
+    figure { margin: 0; flex: 1; }
+    img { width: 100%; border-radius: 12px; box-shadow: 0 2px 16px #0003; display: block; }
+    figcaption { margin-top: 14px; text-align: center; color: #333c4d; }
+  </style><main>${figures.join('')}</main>`);
+  await page.locator('main').screenshot({ path: file });
+}
