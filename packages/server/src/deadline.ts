@@ -15,7 +15,7 @@ export class Deadline {
     const look = () => {
       this.#lastLook = setImmediate(onLate);
     };
-    this.#timer = setTimeout(look, Math.min(delayMs, MAX_TIMER_MS));
+    this.#timer = setTimeout(look, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
   }
 
   clear(): void {

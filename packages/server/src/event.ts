@@ -155,22 +155,24 @@ function serialise(envelope: Envelope): string {
 // The search may fail like the serialising did: on a getter that throws, on endless depth.
 function locate(content: object): string {
   try {
-    return findUnserialisable(content, [], '') ?? 'data';
+    return findUnserialisable(content, new Set(), '') ?? 'data';
   } catch {
     return 'data';
   }
 }
 
 /** The path of the first value that JSON cannot hold, a circular reference included. */
-function findUnserialisable(value: unknown, parents: object[], path: string): string | null {
+function findUnserialisable(value: unknown, parents: Set<object>, path: string): string | null {
   if (isUnserialisable(value)) return path;
   if (typeof value !== 'object' || value === null) return null;
-  if (parents.includes(value)) return path;
+  if (parents.has(value)) return path;
+  parents.add(value);
   for (const [key, child] of Object.entries(value)) {
     const childPath = Array.isArray(value) ? `${path}[${key}]` : path ? `${path}.${key}` : key;
-    const found = findUnserialisable(child, [...parents, value], childPath);
+    const found = findUnserialisable(child, parents, childPath);
     if (found) return found;
   }
+  parents.delete(value);
   return null;
 }
 

@@ -125,7 +125,8 @@ export class Session implements SubscriptionOwner {
   /** One bound for all gates: what they hold goes to the outbox, and must fit there. */
   hold(bytes: number): void {
     this.#heldBytes += bytes;
-    if (this.#heldBytes > this.node.limits.maxQueuedBytes) this.close(disconnects.slow);
+    const isOver = this.#heldBytes > this.node.limits.maxQueuedBytes;
+    if (isOver && bytes > 0) this.close(disconnects.slow);
   }
 
   /** Becomes the principal's session. A second connect, or one after the close, is an error. */

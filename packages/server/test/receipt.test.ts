@@ -1,0 +1,123 @@
+import {
+  BrokerUnavailableError,
+  MemoryBroker,
+  Node,
+  type SealedEvent,
+  sendEvent,
+} from '@trunkline/server';
+import { afterEach, expect, test, vi } from 'vitest';
+import { fromToken, MemoryLog, roomChannel, userChannel } from './harness.ts';
+
+const event: SealedEvent = { id: 'event-1', json: '{"v":1}', bytes: 7 };
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function nodeWith(publish?: MemoryBroker['publish']) {
+  const broker = new MemoryBroker();
+  if (publish) broker.publish = publish;
+  const log = new MemoryLog();
+  return { node: new Node({ broker, log, authenticate: fromToken }), log };
+}
+
+test('accepted: with the position in the stream', async () => {
+  const { node, log } = nodeWith();
+  const [first, second] = await Promise.all([
+    sendEvent(node, userChannel('ada'), event),
+    sendEvent(node, userChannel('ada'), event),
+  ]);
+  expect(first).toEqual({
+    id: 'event-1',
+    status: 'accepted',
+    epoch: expect.any(String),
+    offset: 1,
+  });
+  expect(second).toEqual({ ...first, offset: 2 });
+  expect(log.records).toEqual([]);
+});
+
+test('accepted without history: no epoch, offset 0', async () => {
+  const node = new Node({
+    authenticate: fromToken,
+    rooms: { '*': { history: false } },
+    log: new MemoryLog(),
+  });
+  const receipt = await sendEvent(node, roomChannel('chat:1'), event);
+  expect(receipt).toEqual({ id: 'event-1', status: 'accepted', epoch: '', offset: 0 });
+});
+
+test('a repeated idempotency key gets the position of the first send', async () => {
+  const { node } = nodeWith();
+  const once = { idempotencyKey: 'k' };
+  const first = await sendEvent(node, userChannel('ada'), event, once);
+  expect(await sendEvent(node, userChannel('ada'), event, once)).toEqual(first);
+});
+
+test('dropped: the broker says that it published nothing', async () => {
+  const { node, log } = nodeWith(async () => {
+    throw new BrokerUnavailableError('connect ECONNREFUSED');
+  });
+  const receipt = await sendEvent(node, userChannel('ada'), event);
+  expect(receipt).toEqual({ id: 'event-1', status: 'dropped', reason: 'connect ECONNREFUSED' });
+  expect(log.records).toMatchObject([{ level: 'warn', message: 'send_not_accepted' }]);
+});
+
+test('unknown: any other failure may have come after the publish', async () => {
+  const { node } = nodeWith(async () => {
+    throw new Error('connection reset');
+  });
+  const receipt = await sendEvent(node, userChannel('ada'), event);
+  expect(receipt).toEqual({ id: 'event-1', status: 'unknown', reason: 'connection reset' });
+});
+
+test('unknown after 2 seconds of a broker that never answers', async () => {
+  vi.useFakeTimers();
+  const { node } = nodeWith(async () => await new Promise<never>(() => {}));
+  const settled = vi.fn<(receipt: unknown) => void>();
+  void sendEvent(node, userChannel('ada'), event).then(settled);
+  await vi.advanceTimersByTimeAsync(1_990);
+  expect(settled).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(20);
+  expect(settled).toHaveBeenCalledWith({
+    id: 'event-1',
+    status: 'unknown',
+    reason: 'The broker did not answer in 2000 ms',
+  });
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('an answer that comes too late disturbs nobody', async () => {
+  vi.useFakeTimers();
+  const answer = Promise.withResolvers<never>();
+  const { node } = nodeWith(async () => await answer.promise);
+  const sending = sendEvent(node, userChannel('ada'), event);
+  await vi.advanceTimersByTimeAsync(2_010);
+  expect(await sending).toMatchObject({ status: 'unknown' });
+  answer.reject(new Error('too late'));
+  await vi.advanceTimersByTimeAsync(10);
+});
+
+test('required: an outage rejects with what happened', async () => {
+  vi.useFakeTimers();
+  const down = nodeWith(async () => {
+    throw new BrokerUnavailableError('down');
+  });
+  const required = { required: true };
+  await expect(sendEvent(down.node, userChannel('ada'), event, required)).rejects.toMatchObject({
+    code: 'BROKER_UNAVAILABLE',
+  });
+  const silent = nodeWith(async () => await new Promise<never>(() => {}));
+  const rejection = sendEvent(silent.node, userChannel('ada'), event, required).catch(
+    (error: unknown) => error,
+  );
+  await vi.advanceTimersByTimeAsync(2_010);
+  expect(await rejection).toMatchObject({ code: 'PUBLISH_TIMEOUT' });
+});
+
+test('a malformed id is no outage: it rejects', async () => {
+  const { node, log } = nodeWith();
+  await expect(sendEvent(node, roomChannel('a b'), event)).rejects.toThrow(TypeError);
+  await expect(sendEvent(node, userChannel(''), event)).rejects.toThrow(TypeError);
+  expect(log.records).toEqual([]);
+});
