@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { rootFolder } from './folders.ts';
 
@@ -23,7 +23,10 @@ const schema = z.object({
   /** Which network interface; default: all of them. */
   HOST: z.string().optional(),
   /** Where the embedded database and the mails are kept. */
-  DATA_DIR: z.string().min(1).default(join(rootFolder, '.data')),
+  DATA_DIR: z
+    .string()
+    .default(join(rootFolder, '.data'))
+    .transform((folder) => resolve(folder)),
   /** Postgres instead of the embedded database. */
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@localhost:5432/demo'),
   /** Sends the welcome mails; without it they are written to `DATA_DIR/mail`. */

@@ -251,6 +251,12 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       expect(huge.status).toBe(413);
     });
 
+    test('or a log-out with the type of a body but none in it is like one without', async () => {
+      const browser = await signIn('ada@acme.test');
+      expect((await browser.post('/api/users/import', '')).json.message).toMatch(/^No file came/);
+      expect((await browser.post('/api/auth/logout', '')).status).toBe(204);
+    });
+
     test('needs a tenant', async () => {
       const root = await signIn('root@platform.test');
       expect((await visit().post('/api/users/import', { csvData: '' })).status).toBe(401);

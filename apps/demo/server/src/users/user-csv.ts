@@ -4,7 +4,7 @@ import { ImportRejectedError } from './import-rejected.error.ts';
 import { quoted, type SkippedRows } from './skipped-rows.ts';
 
 /** The columns of a users file. The last two may be absent. */
-export const COLUMNS = ['email', 'name', 'role', 'department'] as const;
+const COLUMNS = ['email', 'name', 'role', 'department'] as const;
 
 type Column = (typeof COLUMNS)[number];
 

@@ -10,7 +10,7 @@ import { ImportRejectedError } from './import-rejected.error.ts';
 import { quoted, SkippedRows } from './skipped-rows.ts';
 import { type CsvRow, parseUserCsv } from './user-csv.ts';
 import { type NewUser, validateUserRows } from './user-row.ts';
-import type { ImportAnswer, ImportResults } from './users.controller.ts';
+import type { ImportAnswer, ImportRefusal, ImportResults } from './users.controller.ts';
 import { type SavedUser, UsersService } from './users.service.ts';
 
 const BATCH_SIZE = 500;
@@ -232,8 +232,9 @@ function savedSoFar(saved: number): string {
 
 function refusal(operationId: string, rejection: ImportRejectedError): HttpException {
   const { status, message, cause } = rejection;
-  const error = STATUS_CODES[status];
-  return new HttpException({ statusCode: status, error, message, operationId }, status, { cause });
+  const error = STATUS_CODES[status] ?? 'Error';
+  const body: ImportRefusal = { statusCode: status, error, message, operationId };
+  return new HttpException(body, status, { cause });
 }
 
 // The message of a failed query holds the whole statement with its values; its cause says why.

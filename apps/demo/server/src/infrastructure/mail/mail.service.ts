@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { createTransport } from 'nodemailer';
+import MailComposer from 'nodemailer/lib/mail-composer';
 import { ENVIRONMENT, type Environment } from '../../environment.ts';
 
 export interface Mail {
@@ -28,7 +29,6 @@ export class MailService implements OnApplicationShutdown {
   readonly #logger = new Logger(MailService.name);
   readonly #folder: string;
   readonly #smtp: ReturnType<typeof smtpTransport> | undefined;
-  readonly #composer = createTransport({ streamTransport: true, buffer: true }, { from: FROM });
 
   constructor(
     @Inject(ENVIRONMENT) { DATA_DIR, SMTP_URL }: Pick<Environment, 'DATA_DIR' | 'SMTP_URL'>,
@@ -74,8 +74,11 @@ export class MailService implements OnApplicationShutdown {
     return async (mail, index) => {
       made ??= mkdir(folder, { recursive: true });
       await made;
-      const { message } = await this.#composer.sendMail(mail);
-      await writeFile(join(folder, `${String(index + 1).padStart(5, '0')}.eml`), message);
+      // Half the time of a stream transport's, and an import has thousands.
+      const messageId = `<${batchId}-${index}@trunkline.test>`;
+      const message = new MailComposer({ from: FROM, messageId, ...mail }).compile();
+      const name = `${String(index + 1).padStart(5, '0')}.eml`;
+      await writeFile(join(folder, name), await message.build());
     };
   }
 }
