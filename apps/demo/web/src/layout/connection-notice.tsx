@@ -26,7 +26,9 @@ export function ConnectionNotice({ userId }: { userId: string }) {
           <span className="font-medium">
             {status === 'offline' ? 'You are offline.' : 'The live connection is interrupted.'}
           </span>{' '}
-          What you see may be out of date; it catches up by itself.
+          <span className="max-sm:sr-only">
+            What you see may be out of date; it catches up by itself.
+          </span>
           {reconnectAt === null ? null : <Countdown key={reconnectAt} to={reconnectAt} />}
         </p>
         <Button size="small" onClick={reconnect}>

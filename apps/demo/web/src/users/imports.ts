@@ -1,9 +1,9 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { ApiError, errorMessage } from '@/api';
 
 /** A row of the file that was not imported. */
-export interface SkippedRow {
+interface SkippedRow {
   line: number;
   reason: string;
 }
@@ -43,26 +43,43 @@ export function useImports() {
   const [running, setRunning] = useState(0);
   const [reports, setReports] = useState<readonly ImportReport[]>([]);
 
-  const run = useCallback(async (fileName: string, work: () => Promise<ImportAnswer>) => {
-    setRunning((count) => count + 1);
-    try {
-      const answer = await work();
-      if (answer.results.skipped === 0) return;
-      setReports((current) => [{ ...answer, fileName }, ...current].slice(0, MAX_REPORTS));
-    } catch (error) {
-      if (!isToldByOperation(error)) {
-        toast.error('The import did not start', { description: errorMessage(error) });
+  const isHere = useIsHere();
+
+  const run = useCallback(
+    async (fileName: string, work: () => Promise<ImportAnswer>) => {
+      setRunning((count) => count + 1);
+      try {
+        const answer = await work();
+        if (answer.results.skipped === 0) return;
+        setReports((current) => [{ ...answer, fileName }, ...current].slice(0, MAX_REPORTS));
+      } catch (error) {
+        // whoever logged out in the meantime is not told
+        if (isHere.current && !isToldByOperation(error)) {
+          toast.error('The import did not start', { description: errorMessage(error) });
+        }
+      } finally {
+        setRunning((count) => count - 1);
       }
-    } finally {
-      setRunning((count) => count - 1);
-    }
-  }, []);
+    },
+    [isHere],
+  );
 
   const closeReport = useCallback((operationId: string) => {
     setReports((current) => current.filter((report) => report.operationId !== operationId));
   }, []);
 
   return { running, reports, run, closeReport };
+}
+
+function useIsHere() {
+  const isHere = useRef(true);
+  useEffect(() => {
+    isHere.current = true;
+    return () => {
+      isHere.current = false;
+    };
+  }, []);
+  return isHere;
 }
 
 /** The server told it over the socket too: the operation's own toast says the same. */
