@@ -84,7 +84,7 @@ const REJECT_UNRECOVERED = 2;
 export const PING: Line = line('{}');
 
 /** Makes a line from its text. */
-export function line(text: string): Line {
+function line(text: string): Line {
   return { text, bytes: Buffer.byteLength(text) };
 }
 

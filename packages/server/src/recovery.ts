@@ -50,7 +50,7 @@ export async function join(
 }
 
 /** What a subscribe answers, given the history after the position asked from (protocol, 11.4). */
-export function recoverFrom(
+function recoverFrom(
   history: History,
   recover: RecoverRequest | undefined,
   budget: RecoveryBudget,
