@@ -84,7 +84,6 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
         className="w-full table-fixed text-left text-sm"
         aria-label="Users"
         aria-busy={isFetching}
-        aria-rowcount={total + 1}
       >
         <TableHead table={table} />
         {data ? (
