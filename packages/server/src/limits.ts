@@ -31,7 +31,10 @@ export interface Limits {
   readonly pingIntervalMs: number;
   /** Milliseconds that a client has for its pong; then 3012. Default 8 s. */
   readonly pongTimeoutMs: number;
-  /** Milliseconds that a hook of the app may take; then it counts as failed. Default 5 s. */
+  /**
+   * Milliseconds that a hook of the app may take; then it counts as failed. Default 4 s: a stock
+   * client gives up on a command after 5 s, and must hear of the failure before.
+   */
   readonly hookTimeoutMs: number;
   /** Milliseconds that a send waits for the broker; then its receipt says `unknown`. Default 2 s. */
   readonly publishTimeoutMs: number;
@@ -60,7 +63,7 @@ export const defaultLimits: Limits = {
   connectDeadlineMs: 5_000,
   pingIntervalMs: 25_000,
   pongTimeoutMs: 8_000,
-  hookTimeoutMs: 5_000,
+  hookTimeoutMs: 4_000,
   publishTimeoutMs: 2_000,
   maxEventBytes: 128 * KIB,
   warnEventBytes: 32 * KIB,
