@@ -1,6 +1,6 @@
 // Takes the README's picture of the demo: `npm run build && node scripts/picture.ts`.
 import { type Browser, chromium, type Page } from 'playwright';
-import { type DemoServer, startDemo } from '../test/e2e/demo-server.ts';
+import { startDemo } from '../test/e2e/demo-server.ts';
 import { expectTotal, importFile, logIn, sampleCsv, toastTitled } from '../test/e2e/person.ts';
 import { chromiumArgs, chromiumPath } from './chromium.ts';
 
@@ -19,7 +19,7 @@ const browser = await chromium.launch({
 });
 const demo = await startDemo({ IMPORT_PACE_MS: '250' });
 try {
-  await drawPanels(browser, await takePanels(browser, demo));
+  await drawPanels(browser, await takePanels(browser, demo.url));
   console.log('docs/demo.png is new');
 } finally {
   await browser.close();
@@ -27,9 +27,9 @@ try {
 }
 
 /** Ada while her import runs; Ben, who has not touched his page, after it has ended. */
-async function takePanels(browser: Browser, { url }: DemoServer): Promise<Panel[]> {
-  const ada = await logIn(browser, url, 'ada@acme.test');
-  const ben = await logIn(browser, url, 'ben@acme.test');
+async function takePanels(people: Browser, url: string): Promise<Panel[]> {
+  const ada = await logIn(people, url, 'ada@acme.test');
+  const ben = await logIn(people, url, 'ben@acme.test');
   for (const { page } of [ada, ben]) await page.setViewportSize(SIZE);
   await importFile(ada.page, 'users.csv', await sampleCsv());
   await toastTitled(ada.page, /User Import - 7\d%/).waitFor();
@@ -46,8 +46,8 @@ async function shot(page: Page): Promise<Buffer> {
   return await page.screenshot({ animations: 'disabled' });
 }
 
-async function drawPanels(browser: Browser, panels: readonly Panel[]): Promise<void> {
-  const page = await browser.newPage({ deviceScaleFactor: 1 });
+async function drawPanels(painter: Browser, panels: readonly Panel[]): Promise<void> {
+  const page = await painter.newPage({ deviceScaleFactor: 1 });
   await page.setViewportSize({ width: 1640, height: 800 });
   const figures = panels.map(
     ({ caption, image }) =>

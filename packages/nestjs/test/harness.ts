@@ -7,7 +7,6 @@ import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import type { WebSocketModuleOptions } from '@trunkline/nestjs';
 import {
   type Authenticate,
-  type Broker,
   MemoryBroker,
   type Principal,
   type PublishOptions,
@@ -61,7 +60,7 @@ export interface TestApp {
   client(who: string, options?: Partial<Options>): Centrifuge;
 }
 
-export const quickDrain = { waitMs: 0, spreadMs: 100, deadlineMs: 2_000 };
+const quickDrain = { waitMs: 0, spreadMs: 100, deadlineMs: 2_000 };
 
 export function moduleOptions(
   changes: Partial<WebSocketModuleOptions> = {},
@@ -110,7 +109,7 @@ export function testingModule(...imports: unknown[]): TestingModuleBuilder {
 }
 
 /** A WebSocket class that sends these headers, as a browser would send its cookies. */
-export function withHeaders(headers: Record<string, string>): typeof WebSocket {
+function withHeaders(headers: Record<string, string>): typeof WebSocket {
   return class extends WebSocket {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols, { headers });
@@ -124,5 +123,3 @@ export async function next<T>(client: Centrifuge, name: string): Promise<T> {
   client.once(name as 'connected', resolve as never);
   return await promise;
 }
-
-export type { Broker };
