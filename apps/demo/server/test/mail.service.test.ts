@@ -33,9 +33,19 @@ test('a server that is gone is given up soon, and everything counted as failed',
   mail.onApplicationShutdown();
 });
 
+test('a long batch says how far it is', async () => {
+  const mail = new MailService({ DATA_DIR });
+  const told: number[] = [];
+  const onProgress = async (sent: number) => {
+    told.push(sent);
+  };
+  await mail.sendAll('batch', mailsTo(1_200), { onProgress });
+  expect(told).toEqual([500, 1_000]);
+});
+
 test('an aborted batch stops', async () => {
   const mail = new MailService({ DATA_DIR });
-  const sending = mail.sendAll('batch', mailsTo(10), AbortSignal.abort());
+  const sending = mail.sendAll('batch', mailsTo(10), { signal: AbortSignal.abort() });
   expect(await sending).toEqual({ sent: 0, failed: 10 });
 });
 

@@ -52,7 +52,7 @@ export class UserImportService implements OnModuleDestroy {
       const savedUsers = await this.saveUsers(validUsers, skipped, operationId, userId);
 
       await this.sendProgress(operationId, userId, 'finalizing', 90, 'Sending welcome emails...');
-      const mails = await this.sendWelcomeEmails(savedUsers, operationId);
+      const mails = await this.sendWelcomeEmails(savedUsers, operationId, userId);
 
       const results = summarise(savedUsers.length, skipped, mails);
       await this.sendCompletion(operationId, userId, results);
@@ -97,13 +97,21 @@ export class UserImportService implements OnModuleDestroy {
     return saved;
   }
 
-  private sendWelcomeEmails(users: readonly SavedUser[], operationId: string): Promise<MailCount> {
+  private sendWelcomeEmails(
+    users: readonly SavedUser[],
+    operationId: string,
+    userId: string,
+  ): Promise<MailCount> {
     const mails = users.map(({ name, email }) => ({
       to: { name, address: email },
       subject: 'Welcome to Trunkline',
       text: `Hello ${name},\n\nyour account is ready.\n`,
     }));
-    return this.mail.sendAll(operationId, mails, this.#shutdown.signal);
+    const onProgress = (sent: number) => {
+      const message = `Sending welcome emails... ${number(sent)} of ${number(mails.length)}`;
+      return this.sendProgress(operationId, userId, 'finalizing', 90, message);
+    };
+    return this.mail.sendAll(operationId, mails, { signal: this.#shutdown.signal, onProgress });
   }
 
   // Helper methods (same pattern for all operations)

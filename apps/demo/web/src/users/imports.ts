@@ -82,6 +82,17 @@ function useIsHere() {
   return isHere;
 }
 
+function tell(error: unknown): void {
+  if (error instanceof ApiError && error.status === 0) {
+    // The request may have arrived all the same: only the server knows.
+    toast.warning('The connection was lost', {
+      description: 'If the import had begun, it goes on, and its progress comes back by itself.',
+    });
+    return;
+  }
+  toast.error('The import did not start', { description: errorMessage(error) });
+}
+
 /** The server told it over the socket too: the operation's own toast says the same. */
 function isToldByOperation(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;

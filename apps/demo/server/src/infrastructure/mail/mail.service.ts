@@ -22,6 +22,14 @@ const FROM = { name: 'Trunkline demo', address: 'no-reply@trunkline.test' };
 const AT_ONCE = 5;
 /** After so many failures in a row the mail server is taken for gone. */
 const GIVE_UP_AFTER = 20;
+const PROGRESS_EVERY = 500;
+
+export interface SendAllOptions {
+  /** Stops before the next mail. */
+  signal?: AbortSignal;
+  /** Called after every 500 mails with how many have been sent. */
+  onProgress?: (sent: number) => Promise<void>;
+}
 
 /** Sends mails by SMTP or, without a server, writes them as files that mail programs open. */
 @Injectable()
@@ -42,7 +50,11 @@ export class MailService implements OnApplicationShutdown {
   }
 
   /** Sends all, a few at once. A mail that fails is counted; it never throws. */
-  async sendAll(batchId: string, mails: readonly Mail[], signal?: AbortSignal): Promise<MailCount> {
+  async sendAll(
+    batchId: string,
+    mails: readonly Mail[],
+    { signal, onProgress }: SendAllOptions = {},
+  ): Promise<MailCount> {
     let sent = 0;
     let failuresInARow = 0;
     const deliver = this.#smtp ? this.#bySmtp(this.#smtp) : this.#asFiles(batchId);
@@ -54,6 +66,7 @@ export class MailService implements OnApplicationShutdown {
           await deliver(mail, index);
           sent += 1;
           failuresInARow = 0;
+          if (sent % PROGRESS_EVERY === 0) await onProgress?.(sent);
         } catch (error) {
           failuresInARow += 1;
           if (failuresInARow === 1) this.#logger.warn(`A mail was not sent: ${String(error)}`);
