@@ -78,6 +78,8 @@ test('a cut of five seconds at 60 % loses nothing and ends once', async ({ brows
   const log = await toastLog(ada.page);
   expect(appearances(log, /User Import - /)).toBe(1); // it never left the screen
   expect(appearances(log, SUCCESS)).toBe(1);
+  expect(appearances(log, 'The connection was lost')).toBe(1); // her upload's answer was cut, too
+  expect(appearances(log, /did not start|failed/i)).toBe(0);
   const shown = percentages(log);
   expect(shown).toEqual(shown.toSorted((a, b) => a - b));
   await ada.close();

@@ -54,9 +54,7 @@ export function useImports() {
         setReports((current) => [{ ...answer, fileName }, ...current].slice(0, MAX_REPORTS));
       } catch (error) {
         // whoever logged out in the meantime is not told
-        if (isHere.current && !isToldByOperation(error)) {
-          toast.error('The import did not start', { description: errorMessage(error) });
-        }
+        if (isHere.current && !isToldByOperation(error)) tell(error);
       } finally {
         setRunning((count) => count - 1);
       }
