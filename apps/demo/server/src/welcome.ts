@@ -19,7 +19,7 @@ export function welcome(port: number, environment: Environment): string {
     '',
     ...pages,
     `Database: ${DATABASE_URL === undefined ? `PGlite in ${join(DATA_DIR, 'database')}` : 'Postgres (DATABASE_URL)'}`,
-    `Mails:    ${SMTP_URL === undefined ? `files in ${join(DATA_DIR, 'mail')}` : 'SMTP (SMTP_URL)'}`,
+    `Mails:    ${SMTP_URL === undefined ? `mailbox files in ${join(DATA_DIR, 'mail')}` : 'SMTP (SMTP_URL)'}`,
     `HTTP:     ${HTTP_ADAPTER}`,
     '',
     'Stop with Ctrl-C.',

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpException } from '@nestjs/common';
@@ -82,11 +82,14 @@ describe('progress', () => {
   test('writes one mail per imported user', async () => {
     const { service } = setUp({ mail: new MailService({ DATA_DIR: folder }) });
     const { operationId } = await ada(() => service.importUsers(csv(2), 'ada'));
-    const mails = join(folder, 'mail', operationId);
-    expect(readdirSync(mails)).toEqual(['00001.eml', '00002.eml']);
-    expect(readFileSync(join(mails, '00002.eml'), 'utf8')).toContain(
+    const mailbox = readFileSync(join(folder, 'mail', `${operationId}.mbox`), 'utf8');
+    expect(
+      mailbox.match(/^From no-reply@trunkline.test \w{3} \w{3} \d\d [\d:]{8} \d{4}$/gm),
+    ).toHaveLength(2);
+    expect(mailbox.match(/^To: .+$/gm)?.toSorted()).toEqual([
+      'To: User 0 <user0@example.com>',
       'To: User 1 <user1@example.com>',
-    );
+    ]);
   });
 
   test('mails that cannot be sent do not fail the import', async () => {
