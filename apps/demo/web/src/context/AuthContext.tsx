@@ -5,6 +5,7 @@ import {
   useContext,
   useEffect,
   useMemo,
+  useRef,
   useState,
 } from 'react';
 import { ApiError, errorMessage, isSignedOut, post, request } from '@/api';
@@ -50,13 +51,22 @@ const AuthContext = createContext<Auth | null>(null);
 export function AuthProvider({ children }: { children: ReactNode }) {
   const [state, setState] = useState(LOADING);
 
-  const refresh = useCallback(() => askWhoThisIs().then(setState), []);
+  // a late answer must not overrule what has been learnt since it was asked for
+  const newest = useRef(0);
+
+  const refresh = useCallback(async () => {
+    newest.current += 1;
+    const own = newest.current;
+    const answer = await askWhoThisIs();
+    if (own === newest.current) setState(answer);
+  }, []);
 
   const tellOtherTabs = useOtherTabs(refresh);
 
   const login = useCallback(
     async (email: string, password: string) => {
       const { user } = await post<SignedIn>('/api/auth/login', { email, password });
+      newest.current += 1;
       setState({ ...NOBODY, user });
       tellOtherTabs();
     },
@@ -69,6 +79,7 @@ export function AuthProvider({ children }: { children: ReactNode }) {
     } catch (error) {
       if (!(error instanceof ApiError) || !isSignedOut(error)) throw error;
     }
+    newest.current += 1;
     setState(NOBODY);
     tellOtherTabs();
   }, [tellOtherTabs]);
@@ -105,14 +116,18 @@ async function askWhoThisIs(): Promise<(current: AuthState) => AuthState> {
 const CHANNEL = 'demo-auth';
 
 function useOtherTabs(onChange: () => Promise<void>): () => void {
-  const [channel] = useState(() => new BroadcastChannel(CHANNEL));
+  const channel = useRef<BroadcastChannel | null>(null);
   useEffect(() => {
-    const listener = () => void onChange();
-    channel.addEventListener('message', listener);
-    return () => channel.removeEventListener('message', listener);
-  }, [channel, onChange]);
+    const opened = new BroadcastChannel(CHANNEL);
+    opened.addEventListener('message', () => void onChange());
+    channel.current = opened;
+    return () => {
+      opened.close();
+      channel.current = null;
+    };
+  }, [onChange]);
   return useCallback(() => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
-    channel.postMessage('changed');
-  }, [channel]);
+    channel.current?.postMessage('changed');
+  }, []);
 }

@@ -22,7 +22,7 @@ export function ConnectionNotice({ userId }: { userId: string }) {
     <div className="animate-appear border-b border-warning/25 bg-warning-soft text-sm text-warning">
       <div className="mx-auto flex max-w-6xl flex-wrap items-center gap-x-3 gap-y-2 px-4 py-2 sm:px-6">
         <WifiOff className="size-4 shrink-0" aria-hidden="true" />
-        <p className="min-w-0 flex-1">
+        <p role="status" className="min-w-0 flex-1">
           <span className="font-medium">
             {status === 'offline' ? 'You are offline.' : 'The live connection is interrupted.'}
           </span>{' '}

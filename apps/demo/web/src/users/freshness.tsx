@@ -12,11 +12,9 @@ interface FreshnessProps {
 /** Says how many rows there are and when they last followed a change: `Updated just now`. */
 export function Freshness({ count, at }: FreshnessProps) {
   return (
-    <p
-      role="status"
-      className="flex flex-1 flex-wrap items-center gap-x-3 text-[0.8125rem] text-muted tabular-nums sm:justify-end"
-    >
-      <span>{count}</span>
+    <p className="flex flex-1 flex-wrap items-center gap-x-3 text-[0.8125rem] text-muted tabular-nums sm:justify-end">
+      {/* only the count is spoken: the age would be, every minute */}
+      <span role="status">{count}</span>
       {at === null ? null : (
         <span key={at} className="inline-flex animate-appear items-center gap-1.5">
           <span aria-hidden="true" className="size-1.5 rounded-full bg-accent" />
