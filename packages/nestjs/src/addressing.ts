@@ -3,7 +3,6 @@ import {
   isSameRealm,
   isTenantId,
   isUserId,
-  PLATFORM,
   parseRoomAddress,
   type Realm,
   type RoomAddress,
@@ -45,6 +44,29 @@ export class InvalidAddressError extends TypeError {
   readonly code = 'INVALID_ADDRESS';
 }
 
+/** A send's options have a field that does not exist: a wish that would be ignored in silence. */
+export class InvalidOptionsError extends TypeError {
+  override readonly name = 'InvalidOptionsError';
+  readonly code = 'INVALID_OPTIONS';
+}
+
+/** Options of every send; those that do not name a tenant otherwise take `tenantId` too. */
+export const SEND_EVENT_OPTIONS: readonly string[] = ['idempotencyKey', 'required'];
+const SEND_OPTIONS: readonly string[] = [...SEND_EVENT_OPTIONS, 'tenantId'];
+
+/** Refuses unknown options: `{ roles }` that nobody reads would send to everyone. */
+export function checkOptions(
+  method: string,
+  options: object,
+  known: readonly string[] = SEND_OPTIONS,
+): void {
+  const unknown = Object.keys(options).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  throw new InvalidOptionsError(
+    `${method} takes the options ${known.join(', ')}, got ${unknown.join(', ')}`,
+  );
+}
+
 /** The realm that a call names itself: checked, and never another tenant's by accident. */
 export function namedRealm(method: string, tenantId: unknown, context?: Context): Realm {
   if (!isTenantId(tenantId)) {
@@ -81,12 +103,6 @@ export function roomAddressOf(method: string, room: unknown): RoomAddress {
   throw new InvalidAddressError(
     `${method} needs a room (1 to 128 of A-Z a-z 0-9 _ . : -), platform:{role} or tenant:{id}:{role}, got ${show(room)}.`,
   );
-}
-
-/** Does this send leave a tenant's context for the platform's plane? That is allowed and audited. */
-export function entersPlatform(realm: Realm, context?: Context): boolean {
-  const from = context?.principal?.realm;
-  return from !== undefined && isSameRealm(realm, PLATFORM) && !isSameRealm(from, PLATFORM);
 }
 
 function show(value: unknown): string {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Principal } from '@trunkline/server';
+import { checkPrincipal, type Principal } from '@trunkline/server';
 
 /** On whose behalf the code of this moment runs. */
 export interface Context {
@@ -32,9 +32,13 @@ export function currentPrincipal(): Principal | null {
   return storage.getStore()?.principal ?? null;
 }
 
-/** Runs a function, and everything that it awaits, as this principal. */
+/**
+ * Runs a function, and everything that it awaits, as this principal. Throws a `TypeError` for one
+ * that is malformed: a missing realm must not look like "may reach everybody".
+ */
 export function runAs<T>(principal: Principal, fn: () => T): T {
-  return storage.run({ principal, isPrivileged: false }, fn);
+  const context = { ...originOf(), principal: checkPrincipal(principal), isPrivileged: false };
+  return storage.run(context, fn);
 }
 
 /**
@@ -42,5 +46,20 @@ export function runAs<T>(principal: Principal, fn: () => T): T {
  * which one. The principal stays who it was.
  */
 export function runAsPlatform<T>(fn: () => T): T {
-  return storage.run({ principal: currentPrincipal(), isPrivileged: true }, fn);
+  const outer = storage.getStore();
+  const context: Context = {
+    ...originOf(),
+    isPrivileged: true,
+    // Asked when it is needed: in a request the principal may become known later.
+    get principal() {
+      return outer?.principal ?? null;
+    },
+  };
+  return storage.run(context, fn);
+}
+
+/** The page behind the request stays the same, whoever the code acts for. */
+function originOf(): Pick<Context, 'origin'> {
+  const origin = storage.getStore()?.origin;
+  return origin === undefined ? {} : { origin };
 }

@@ -9,28 +9,41 @@ import type {
 } from '@trunkline/server';
 
 /** Options of `WebSocketModule.forRoot`. */
-export interface WebSocketModuleOptions {
+export type WebSocketModuleOptions = CommonOptions & (ListeningOptions | PublishingOptions);
+
+interface ListeningOptions {
   /**
    * Says who a connection acts for; also asked once per HTTP request unless `principalOf` is set.
    * `null` refuses for good, throwing means "cannot tell now": the client comes back.
    */
   authenticate: Authenticate;
-  /** Reads the principal that the app's own guard has put on the request, at first use. */
+  /** What the nodes share. Default: memory, for a single node. */
+  broker?: Broker;
+  listen?: true;
+}
+
+/** A publisher without sockets, for workers and cron. */
+interface PublishingOptions {
+  /** Publish only. The broker must be one that nodes share. */
+  listen: false;
+  broker: Broker;
+  /** Only for HTTP requests here. */
+  authenticate?: Authenticate;
+}
+
+interface CommonOptions {
+  /** Reads the principal that the app's own guard has put on an HTTP request, at first use. */
   principalOf?(request: object): Principal | null | undefined;
   /** Rules of rooms by pattern (`chat:*`), first match wins. No rule: no client enters on its own. */
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
-  roomsOf?: (principal: Principal) => readonly string[] | Promise<readonly string[]>;
-  /** What the nodes share. Default: memory, for a single node. */
-  broker?: Broker;
+  roomsOf?(principal: Principal): readonly string[] | Promise<readonly string[]>;
   /** Limits that differ from the defaults. */
   limits?: Partial<Limits>;
   /** Origins of pages besides the server's own, e.g. `https://app.example.com`. */
   origins?: readonly string[];
   /** Where clients connect, whatever the global prefix. Default `/connection/websocket`. */
   path?: string;
-  /** `false`: publish only, no sockets (workers, cron). Needs a broker that nodes share. Default `true`. */
-  listen?: boolean;
   /** How the node says good-bye on shutdown. Default: 5 s wait, 15 s spread, 25 s deadline. */
   drain?: DrainOptions;
   /** Default: a Nest `Logger` of the context `Trunkline`. */
@@ -39,3 +52,12 @@ export interface WebSocketModuleOptions {
 
 /** Injection token of the options. */
 export const OPTIONS: unique symbol = Symbol('trunkline:options');
+
+/** Injection token of the node. Not for apps: what it publishes knows no context. */
+export const NODE: unique symbol = Symbol('trunkline:node');
+
+/** The options, or where they are missing, cannot work. Thrown at boot. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'CONFIGURATION';
+}

@@ -15,17 +15,19 @@ import {
 } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { APP_GUARD, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { attach, type Log, Node, type Principal, type RoomRules } from '@trunkline/server';
+import {
+  attach,
+  type Log,
+  MemoryBroker,
+  Node,
+  type RoomRule,
+  type RoomRules,
+} from '@trunkline/server';
 import { runAs } from './context.ts';
-import { OPTIONS, type WebSocketModuleOptions } from './options.ts';
+import { ConfigurationError, NODE, OPTIONS, type WebSocketModuleOptions } from './options.ts';
+import { PrincipalSource } from './principal-source.ts';
 import { RequestContextMiddleware, RequestPrincipalGuard } from './request-context.ts';
 import { WebSocketService } from './websocket.service.ts';
-
-/** The options cannot work. Thrown at boot. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-  readonly code = 'CONFIGURATION';
-}
 
 /** What `WebSocketModule.forRoot` brings in: one node for the whole application. */
 @Global()
@@ -39,7 +41,7 @@ export class WebSocketCoreModule
 
   constructor(
     @Inject(OPTIONS) options: WebSocketModuleOptions,
-    @Inject(Node) node: Node,
+    @Inject(NODE) node: Node,
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ModulesContainer) modules: ModulesContainer,
   ) {
@@ -93,46 +95,51 @@ function coreModule(options: Provider, imports: DynamicModule['imports'] = []): 
     imports,
     providers: [
       options,
-      { provide: Node, useFactory: startNode, inject: [OPTIONS] },
+      { provide: NODE, useFactory: startNode, inject: [OPTIONS] },
+      PrincipalSource,
       { provide: APP_GUARD, useClass: RequestPrincipalGuard },
       WebSocketService,
     ],
-    exports: [WebSocketService, Node],
+    exports: [WebSocketService, NODE],
   };
 }
 
 async function startNode(options: WebSocketModuleOptions): Promise<Node> {
-  const { authenticate, broker, limits, rooms, roomsOf, listen = true } = options;
-  if (typeof authenticate !== 'function') {
-    throw new ConfigurationError(
-      'WebSocketModule.forRoot needs authenticate: (handshake) => Principal | null',
-    );
-  }
-  if (!listen && !broker) {
-    throw new ConfigurationError(
-      'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere.',
-    );
-  }
+  checkOptions(options);
+  const { authenticate, broker, limits, rooms } = options;
   const node = new Node({
-    authenticate,
+    authenticate: authenticate ?? (() => null),
     log: options.log ?? nestLog(),
     ...(broker ? { broker } : {}),
     ...(limits ? { limits } : {}),
     ...(rooms ? { rooms: asTheirPrincipals(rooms) } : {}),
-    ...(roomsOf ? { roomsOf: (principal) => runAs(principal, () => roomsOf(principal)) } : {}),
+    roomsOf: (principal) => runAs(principal, () => options.roomsOf?.(principal) ?? []),
   });
   await node.start();
   return node;
 }
 
+function checkOptions({ authenticate, broker, listen = true }: Partial<WebSocketModuleOptions>) {
+  if (listen && typeof authenticate !== 'function') {
+    throw new ConfigurationError(
+      'WebSocketModule.forRoot needs authenticate: (handshake) => Principal | null',
+    );
+  }
+  if (!listen && (!broker || broker instanceof MemoryBroker)) {
+    throw new ConfigurationError(
+      'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere.',
+    );
+  }
+}
+
 /** Every hook of the app runs as the principal that it decides about. */
 function asTheirPrincipals(rooms: RoomRules): RoomRules {
   const wrapped = Object.entries(rooms).map(([pattern, rule]) => {
-    const { authorize } = rule;
-    if (!authorize) return [pattern, rule] as const;
-    const authorizeAs: typeof authorize = (principal: Principal, room, request) =>
-      runAs(principal, () => authorize(principal, room, request));
-    return [pattern, { ...rule, authorize: authorizeAs }] as const;
+    if (!rule.authorize) return [pattern, rule] as const;
+    const authorize: RoomRule['authorize'] = (principal, room, request) =>
+      runAs(principal, () => rule.authorize?.(principal, room, request) ?? false);
+    // The rule may be an instance of the app's: its other members stay where they are.
+    return [pattern, Object.assign(Object.create(rule) as RoomRule, { authorize })] as const;
   });
   return Object.fromEntries(wrapped);
 }

@@ -1,15 +1,31 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type AppEvent, type Channel, channelKey, PLATFORM, type Realm } from '@trunkline/contract';
 import {
-  Node,
+  type AppEvent,
+  type Channel,
+  channelKey,
+  isSameRealm,
+  PLATFORM,
+  type Realm,
+} from '@trunkline/contract';
+import {
+  type Node,
   type Receipt,
   type SendEventOptions,
   sealEvent,
   sealRefreshSignal,
   sendEvent,
 } from '@trunkline/server';
-import { ambientRealm, entersPlatform, namedRealm, roomAddressOf, userIdOf } from './addressing.ts';
+import {
+  ambientRealm,
+  CrossTenantError,
+  checkOptions,
+  namedRealm,
+  roomAddressOf,
+  SEND_EVENT_OPTIONS,
+  userIdOf,
+} from './addressing.ts';
 import { type Context, currentContext } from './context.ts';
+import { NODE } from './options.ts';
 
 /** How to send. */
 export interface SendOptions extends SendEventOptions {
@@ -43,7 +59,7 @@ export interface TenantSender {
 export class WebSocketService {
   readonly #node: Node;
 
-  constructor(@Inject(Node) node: Node) {
+  constructor(@Inject(NODE) node: Node) {
     this.#node = node;
   }
 
@@ -53,6 +69,7 @@ export class WebSocketService {
     event: AppEvent<T>,
     options: SendOptions = {},
   ): Promise<Receipt> {
+    checkOptions('sendToUser', options);
     const context = currentContext();
     const target = { kind: 'user', userId: userIdOf('sendToUser', userId) } as const;
     const realm = this.#realmOf('sendToUser', options, context);
@@ -63,8 +80,9 @@ export class WebSocketService {
   async sendToTenant<T extends string>(
     tenantId: string,
     event: AppEvent<T>,
-    options: SendOptions = {},
+    options: SendEventOptions = {},
   ): Promise<Receipt> {
+    checkOptions('sendToTenant', options, SEND_EVENT_OPTIONS);
     const context = currentContext();
     const realm = namedRealm('sendToTenant', tenantId, context);
     return await this.#send({ realm, target: { kind: 'all' } }, event, options, context);
@@ -79,6 +97,7 @@ export class WebSocketService {
     event: AppEvent<T>,
     options: SendOptions = {},
   ): Promise<Receipt> {
+    checkOptions('sendToRoom', options);
     const context = currentContext();
     const channel = this.#roomChannel(room, options, context);
     return await this.#send(channel, event, options, context);
@@ -89,12 +108,14 @@ export class WebSocketService {
     event: AppEvent<T>,
     options: SendEventOptions = {},
   ): Promise<Receipt> {
+    checkOptions('sendToPlatform', options, SEND_EVENT_OPTIONS);
     const channel: Channel = { realm: PLATFORM, target: { kind: 'all' } };
     return await this.#send(channel, event, options, currentContext());
   }
 
   /** Makes every page of the tenant that shows one of these tables refetch it. */
   async refreshTables(tables: readonly string[], options: SendOptions = {}): Promise<Receipt> {
+    checkOptions('refreshTables', options);
     const context = currentContext();
     const realm = this.#realmOf('refreshTables', options, context);
     const signal = sealRefreshSignal(tables, { realm, ...originOf(context) });
@@ -124,9 +145,18 @@ export class WebSocketService {
       const realm = this.#realmOf('sendToRoom', options, context);
       return { realm, target: { kind: 'room', room } };
     }
-    const { realm, role } = address;
-    if (realm.kind === 'tenant') namedRealm('sendToRoom', realm.tenantId, context);
-    return { realm, target: { kind: 'role', role } };
+    const realm = this.#roleRealm(address.realm, options, context);
+    return { realm, target: { kind: 'role', role: address.role } };
+  }
+
+  /** A sender that is bound to a tenant reaches that tenant's roles only. */
+  #roleRealm(realm: Realm, options: SendOptions, context?: Context): Realm {
+    if (Object.hasOwn(options, 'tenantId')) {
+      const bound = namedRealm('sendToRoom', options.tenantId, context);
+      const leavesTenant = realm.kind === 'tenant' && !isSameRealm(bound, realm);
+      if (leavesTenant) throw new CrossTenantError('sendToRoom', bound, realm);
+    }
+    return realm.kind === 'tenant' ? namedRealm('sendToRoom', realm.tenantId, context) : realm;
   }
 
   // Nothing is awaited before the publishes: sends get their offsets in the order of the calls.
@@ -137,7 +167,8 @@ export class WebSocketService {
     context: Context | undefined,
   ): Promise<Receipt> {
     const sealed = sealEvent(event, addressOf(channel, context), this.#node.limits);
-    this.#note(channel, event, sealed.bytes, context);
+    this.#warnIfLarge(event, sealed.bytes);
+    this.#audit(channel, event, options, context);
     const receipt = sendEvent(this.#node, channel, sealed, options);
     const signal = this.#signalRefresh(channel, event, sealed.id, options, context);
     await Promise.all([receipt, signal]);
@@ -162,15 +193,23 @@ export class WebSocketService {
     await sendEvent(this.#node, all, signal, key ? { idempotencyKey: key } : {});
   }
 
-  #note(channel: Channel, { type }: AppEvent, bytes: number, context?: Context): void {
+  #warnIfLarge({ type }: AppEvent, bytes: number): void {
     const { limits, log } = this.#node;
-    if (bytes > limits.warnEventBytes) {
-      log.warn('event_large', { type, bytes, warnEventBytes: limits.warnEventBytes });
-    }
-    if (entersPlatform(channel.realm, context)) {
-      const { userId, realm } = context?.principal ?? {};
-      log.info('audit_send_to_platform', { type, userId, realm });
-    }
+    if (bytes <= limits.warnEventBytes) return;
+    log.warn('event_large', { type, bytes, warnEventBytes: limits.warnEventBytes });
+  }
+
+  /** A tenant may tell the platform something; that it did is written down. */
+  #audit(
+    { realm }: Channel,
+    { type }: AppEvent,
+    { tenantId }: SendOptions,
+    context?: Context,
+  ): void {
+    const { userId, realm: from } = context?.principal ?? {};
+    const isFromTenant = tenantId !== undefined || from?.kind === 'tenant';
+    if (realm.kind !== 'platform' || !isFromTenant) return;
+    this.#node.log.info('audit_send_to_platform', { type, userId, realm: from, tenantId });
   }
 }
 

@@ -1,5 +1,12 @@
-import { Module } from '@nestjs/common';
-import { ConfigurationError, WebSocketModule, WebSocketService } from '@trunkline/nestjs';
+import { Injectable, Module } from '@nestjs/common';
+import {
+  ConfigurationError,
+  currentPrincipal,
+  WebSocketModule,
+  WebSocketService,
+} from '@trunkline/nestjs';
+import { MemoryBroker, type Principal } from '@trunkline/server';
+import { SlowBroker } from '@trunkline/server/testing';
 import { State } from 'centrifuge';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -140,6 +147,32 @@ describe.each(platforms)('on %s', (platform) => {
     client.disconnect();
   });
 
+  test('every hook runs as the principal that it decides about', async () => {
+    const seen: (string | undefined)[] = [];
+    const note = () => seen.push(currentPrincipal()?.userId);
+    class ChatRule {
+      readonly allowed = ['ada'];
+      authorize({ userId }: Principal) {
+        note();
+        return this.allowed.includes(userId);
+      }
+    }
+    const app = await start({
+      roomsOf: () => {
+        note();
+        return [];
+      },
+      rooms: { 'chat:*': new ChatRule() },
+    });
+    const client = app.client('ada');
+    client.connect();
+    const room = client.newSubscription('chat:1');
+    room.subscribe();
+    await room.ready();
+    expect(seen).toEqual(['ada', 'ada']);
+    client.disconnect();
+  });
+
   test('closing the app with clients connected takes moments, and tells them to come back', async () => {
     const app = await start();
     const clients = [app.client('ada'), app.client('cleo')];
@@ -183,18 +216,32 @@ describe('configuration', () => {
   });
 
   test('listen: false with the memory broker is refused: sends would go nowhere', async () => {
-    const module = WebSocketModule.forRoot(moduleOptions({ listen: false }));
+    const broker = new MemoryBroker();
+    const module = WebSocketModule.forRoot({ listen: false, broker });
     await expect(testingModule(module).compile()).rejects.toThrow(/nowhere/);
   });
 
-  test('listen: false publishes without a server', async () => {
-    const broker = new RecordingBroker();
-    const module = WebSocketModule.forRoot(moduleOptions({ listen: false, broker }));
+  test('listen: false needs no authenticate and no server', async () => {
+    const broker = new SlowBroker();
+    const module = WebSocketModule.forRoot({ listen: false, broker });
     const testing = await testingModule(module).compile();
     await testing.init();
-    await testing.get(WebSocketService).forTenant('acme').sendToUser('ada', { type: 'a', data: 1 });
-    expect(broker.published).toHaveLength(1);
+    const sender = testing.get(WebSocketService).forTenant('acme');
+    const receipt = await sender.sendToUser('ada', { type: 'a', data: 1 });
+    expect(receipt).toMatchObject({ status: 'accepted', offset: 1 });
     await testing.close();
+  });
+
+  test('a bare import without forRoot says what to write', async () => {
+    @Injectable()
+    class NeedyService {
+      constructor(readonly webSocketService: WebSocketService) {}
+    }
+    @Module({ imports: [WebSocketModule], providers: [NeedyService] })
+    class FeatureModule {}
+    const compiling = testingModule(FeatureModule).compile();
+    await expect(compiling).rejects.toThrow(ConfigurationError);
+    await expect(compiling).rejects.toThrow(/forRoot\(\{ authenticate/);
   });
 
   test('forRootAsync builds its options from other providers', async () => {

@@ -7,6 +7,7 @@ import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import type { WebSocketModuleOptions } from '@trunkline/nestjs';
 import {
   type Authenticate,
+  type Broker,
   MemoryBroker,
   type Principal,
   type PublishOptions,
@@ -62,9 +63,9 @@ export interface TestApp {
 
 const quickDrain = { waitMs: 0, spreadMs: 100, deadlineMs: 2_000 };
 
-export function moduleOptions(
-  changes: Partial<WebSocketModuleOptions> = {},
-): WebSocketModuleOptions {
+type Changes = Partial<Omit<WebSocketModuleOptions, 'listen' | 'broker'>> & { broker?: Broker };
+
+export function moduleOptions(changes: Changes = {}): WebSocketModuleOptions {
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   return { authenticate: fromCookie, drain: quickDrain, log, ...changes };
 }

@@ -5,7 +5,12 @@ import {
   WebSocketModule,
   WebSocketService,
 } from '@trunkline/nestjs';
-import { BrokerUnavailableError, type Log, type Publication } from '@trunkline/server';
+import {
+  BrokerUnavailableError,
+  type Log,
+  type Principal,
+  type Publication,
+} from '@trunkline/server';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ada, cleo, moduleOptions, RecordingBroker, root, testingModule } from './harness.ts';
 
@@ -153,7 +158,7 @@ describe('inside a tenant’s context', () => {
     expect(channels()).toEqual(['t.globex:a']);
     const vague = runAs(ada, () => runAsPlatform(() => service.sendToUser('42', event)));
     expect((await rejection(vague)).code).toBe('TENANT_REQUIRED');
-    expect(runAs(ada, () => runAsPlatform(() => currentPrincipal()))).toBe(ada);
+    expect(runAs(ada, () => runAsPlatform(() => currentPrincipal()))).toEqual(ada);
   });
 
   test('a platform principal addresses its own realm by default and any tenant by name', async () => {
@@ -181,6 +186,60 @@ describe('inside a tenant’s context', () => {
     await Promise.all([runAs(ada, () => work('a')), runAs(cleo, () => work('c'))]);
     expect(new Set(channels())).toEqual(new Set(['t.acme:u:a', 't.globex:u:c']));
   });
+});
+
+describe('a sender that is bound to a tenant', () => {
+  test('does not reach another one’s roles, whatever the room is called', async () => {
+    const bound = service.forTenant('acme');
+    expect((await rejection(bound.sendToRoom('tenant:globex:admins', event))).code).toBe(
+      'CROSS_TENANT',
+    );
+    const unbound = service.sendToRoom('tenant:globex:admins', event, {
+      tenantId: undefined as unknown as string,
+    });
+    expect((await rejection(unbound)).code).toBe('INVALID_ADDRESS');
+    expect(channels()).toEqual([]);
+    await bound.sendToRoom('tenant:acme:admins', event);
+    expect(channels()).toEqual(['t.acme:r:admins']);
+  });
+
+  test('leaves a record when it tells the platform something', async () => {
+    await service.forTenant('acme').sendToRoom('platform:admins', event);
+    expect(logged[0]).toMatchObject({
+      message: 'audit_send_to_platform',
+      fields: { tenantId: 'acme' },
+    });
+  });
+});
+
+describe('a malformed principal', () => {
+  test.each([
+    { userId: 'u', tenantId: 'acme', roles: [] },
+    { userId: 'u', realm: { kind: 'tenant' }, roles: [] },
+    { userId: 'u', realm: ada.realm },
+    null,
+  ])('%o does not run at all', (principal) => {
+    const send = () => service.sendToTenant('globex', event);
+    expect(() => runAs(principal as unknown as Principal, send)).toThrow(TypeError);
+    expect(channels()).toEqual([]);
+  });
+
+  test('cannot be made of a good one while the work runs', async () => {
+    const principal = { ...ada };
+    await runAs(principal, async () => {
+      Object.assign(principal, { realm: cleo.realm });
+      await service.sendToUser('42', event);
+    });
+    expect(channels()).toEqual(['t.acme:u:42']);
+  });
+});
+
+test('an option that nobody reads rejects: it would be ignored in silence', async () => {
+  const wrong = { roles: ['admins'] } as unknown as Parameters<typeof service.sendToTenant>[2];
+  const error = await rejection(service.sendToTenant('acme', event, wrong));
+  expect(error.code).toBe('INVALID_OPTIONS');
+  expect(error.message).toContain('roles');
+  expect(channels()).toEqual([]);
 });
 
 describe('the event', () => {

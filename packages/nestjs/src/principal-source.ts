@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
+import {
+  checkPrincipal,
+  type Handshake,
+  type Node,
+  type Principal,
+  withTimeout,
+} from '@trunkline/server';
+import { NODE, OPTIONS, type WebSocketModuleOptions } from './options.ts';
+
+/** An HTTP request as both platforms show it, as much of it as is needed here. */
+export type HttpRequest = Pick<IncomingMessage, 'headers' | 'url' | 'socket'> & {
+  originalUrl?: string;
+};
+
+/**
+ * Where an HTTP request's principal comes from: `principalOf` reads what the app's own guard has
+ * set, else `authenticate` is asked with the request's headers and bearer token.
+ */
+@Injectable()
+export class PrincipalSource {
+  readonly #options: WebSocketModuleOptions;
+  readonly #node: Node;
+
+  constructor(@Inject(OPTIONS) options: WebSocketModuleOptions, @Inject(NODE) node: Node) {
+    this.#options = options;
+    this.#node = node;
+  }
+
+  /** What the app's own guard has set so far; `null` without `principalOf`. */
+  read(request: HttpRequest): Principal | null {
+    return valid(this.#options.principalOf?.(request));
+  }
+
+  /** Asks `authenticate`; `null` with `principalOf`. Throws 503 when it cannot tell now. */
+  async ask(request: HttpRequest): Promise<Principal | null> {
+    const { principalOf, authenticate } = this.#options;
+    if (principalOf || !authenticate) return null;
+    const { hookTimeoutMs } = this.#node.limits;
+    const late = () => new Error(`authenticate did not answer in ${hookTimeoutMs} ms`);
+    const asking = (async () => await authenticate(handshakeOf(request)))();
+    try {
+      return valid(await withTimeout(asking, hookTimeoutMs, late));
+    } catch (error) {
+      this.#node.log.error('hook_failed', { hook: 'authenticate', error: String(error) });
+      throw new ServiceUnavailableException('Cannot tell who you are right now, try again');
+    }
+  }
+}
+
+/** A principal that is well formed and has not expired; nobody otherwise. */
+function valid(principal: Principal | null | undefined): Principal | null {
+  if (!principal) return null;
+  const checked = checkPrincipal(principal);
+  return (checked.expiresAt ?? Infinity) <= Date.now() ? null : checked;
+}
+
+function handshakeOf(request: HttpRequest): Handshake {
+  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  return {
+    headers: request.headers,
+    url: request.originalUrl ?? request.url ?? '/',
+    remoteAddress: request.socket.remoteAddress ?? '',
+    ...(bearer === undefined ? {} : { token: bearer }),
+  };
+}
