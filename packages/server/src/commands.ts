@@ -18,6 +18,7 @@ import {
 import { type Joined, join, RecoveryBudget } from './recovery.ts';
 import type { Session } from './session.ts';
 import { Subscription } from './subscription.ts';
+import type { TimeBudget } from './time-budget.ts';
 
 /** `connect`: who is it, what is theirs from the start, the reply, then the live stream. */
 export async function connect(
@@ -25,10 +26,12 @@ export async function connect(
   id: number,
   request: ConnectRequest,
 ): Promise<void> {
-  const principal = await authenticate(session, request);
+  const time = session.newBudget();
+  const principal = await authenticate(session, request, time);
   session.enter(principal);
-  const targets = await ownTargets(session, principal);
-  const joined = await joinOwnChannels(session, principal, targets, request);
+  const targets = await ownTargets(session, principal, time);
+  const joining = joinOwnChannels(session, principal, targets, request);
+  const joined = await session.whileOpen(time.spend('the broker', joining));
   session.complete(welcome(session, principal, id, joined), joined);
   session.goLive();
 }
@@ -43,12 +46,13 @@ export async function subscribe(
   const { channel: room } = request;
   requireRoom(room);
   requireFree(session, room);
-  await authorize(session, principal, request);
+  const time = session.newBudget();
+  await authorize(session, principal, request, time);
   requireFree(session, room); // the server may have subscribed it meanwhile
   const subscription = newSubscription(session, principal, { kind: 'room', room }, false);
   session.addSubscription(subscription);
   try {
-    const joined = await joinRoom(session, subscription, request);
+    const joined = await joinRoom(session, subscription, request, time);
     session.complete(subscribeReply(id, joined.result), [joined]);
   } catch (error) {
     session.removeSubscription(subscription);
@@ -63,14 +67,18 @@ export function unsubscribe(session: Session, id: number, channel: string): void
   session.write(unsubscribeReply(id));
 }
 
-async function authenticate(session: Session, { token, data }: ConnectRequest): Promise<Principal> {
+async function authenticate(
+  session: Session,
+  { token, data }: ConnectRequest,
+  time: TimeBudget,
+): Promise<Principal> {
   const handshake: Handshake = {
     ...session.takeHandshake(),
     ...(token === undefined ? {} : { token }),
     ...(data === undefined ? {} : { data }),
   };
   const { node } = session;
-  const principal = await session.hook('authenticate', () => node.authenticate(handshake));
+  const principal = await session.hook('authenticate', time, () => node.authenticate(handshake));
   if (principal === null) throw disconnects.invalidToken;
   const checked = checkPrincipal(principal);
   // Told to come back (3005), it would come back as expired as before, again and again.
@@ -79,9 +87,13 @@ async function authenticate(session: Session, { token, data }: ConnectRequest): 
 }
 
 /** The channels that a principal has from the start: its own, its realm's, its roles', its rooms'. */
-async function ownTargets(session: Session, principal: Principal): Promise<Target[]> {
+async function ownTargets(
+  session: Session,
+  principal: Principal,
+  time: TimeBudget,
+): Promise<Target[]> {
   const { userId, roles } = principal;
-  const rooms = await session.hook('roomsOf', () => session.node.roomsOf(principal));
+  const rooms = await session.hook('roomsOf', time, () => session.node.roomsOf(principal));
   return [
     ...(userId === '' ? [] : [{ kind: 'user', userId } as const]),
     { kind: 'all' },
@@ -113,7 +125,7 @@ async function joinOwnChannels(
   const joins = subscriptions.map((subscription) =>
     join(node, subscription, subs.get(subscription.wireName), budget),
   );
-  return await session.whileOpen(Promise.all(joins));
+  return await Promise.all(joins);
 }
 
 function welcome(session: Session, principal: Principal, id: number, joined: readonly Joined[]) {
@@ -142,23 +154,29 @@ async function authorize(
   session: Session,
   principal: Principal,
   { channel: room, token, data }: SubscribeRequest,
+  time: TimeBudget,
 ): Promise<void> {
-  const authorizeRoom = session.node.rooms.ruleOf(room)?.authorize;
-  if (!authorizeRoom) throw protocolErrors.permissionDenied;
+  const rule = session.node.rooms.ruleOf(room);
+  if (!rule?.authorize) throw protocolErrors.permissionDenied;
   const request = {
     ...(token === undefined ? {} : { token }),
     ...(data === undefined ? {} : { data }),
   };
-  const call = () => authorizeRoom(principal, room, request);
-  const answer: unknown = await session.hook('authorize', call);
+  const call = () => rule.authorize?.(principal, room, request) ?? false;
+  const answer: unknown = await session.hook('authorize', time, call);
   // Only `true` opens the door: a hook that forgets to answer has not said yes.
   if (answer !== true) throw protocolErrors.permissionDenied;
 }
 
-async function joinRoom(session: Session, subscription: Subscription, request: SubscribeRequest) {
+async function joinRoom(
+  session: Session,
+  subscription: Subscription,
+  request: SubscribeRequest,
+  time: TimeBudget,
+): Promise<Joined> {
   const budget = new RecoveryBudget(session.node.limits.maxRecoveryBytes);
   const joining = join(session.node, subscription, request.recover, budget);
-  const joined = await session.whileOpen(joining);
+  const joined = await session.whileOpen(time.spend('the broker', joining));
   const { wasRecovering, recovered } = joined.result;
   if (request.rejectUnrecovered && wasRecovering && !recovered) throw protocolErrors.unrecoverable;
   return joined;

@@ -59,6 +59,11 @@ export class Disconnect extends Error {
   }
 }
 
+/** Does this thrown value end the connection? */
+export function isDisconnect(error: unknown): error is Disconnect {
+  return error instanceof Disconnect;
+}
+
 /** Every reason for which this server ends a connection. */
 export const disconnects: Readonly<Record<DisconnectName, Disconnect>> = {
   connectionClosed: new Disconnect(3000, 'connection closed'),

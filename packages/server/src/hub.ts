@@ -31,12 +31,19 @@ interface Entry {
 /** A node's index: its connections, and who subscribes to which channel. */
 export class Hub {
   readonly connections: Set<Connection> = new Set();
+  /** Connections that nobody has authenticated yet. */
+  readonly #unauthenticated = new Set<Connection>();
   readonly #entries = new Map<string, Entry>();
   readonly #onIsolationViolation: (subscriber: Subscriber, channel: string) => void;
   #onEmpty: (() => void)[] = [];
 
   constructor(onIsolationViolation: (subscriber: Subscriber, channel: string) => void) {
     this.#onIsolationViolation = onIsolationViolation;
+  }
+
+  /** How many connections nobody has authenticated yet. */
+  get unauthenticated(): number {
+    return this.#unauthenticated.size;
   }
 
   /** Channels with at least one local subscriber. */
@@ -76,10 +83,17 @@ export class Hub {
 
   addConnection(connection: Connection): void {
     this.connections.add(connection);
+    this.#unauthenticated.add(connection);
+  }
+
+  /** Its principal is known: it takes no more of the room for strangers. */
+  admitConnection(connection: Connection): void {
+    this.#unauthenticated.delete(connection);
   }
 
   removeConnection(connection: Connection): void {
     this.connections.delete(connection);
+    this.#unauthenticated.delete(connection);
     if (this.connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }

@@ -20,9 +20,10 @@ export {
   sealRefreshSignal,
 } from './event.ts';
 export { defaultLimits, type HistoryLimits, type Limits } from './limits.ts';
-export { consoleLog, type Log } from './log.ts';
+export { consoleLog, describeError, type Log } from './log.ts';
 export { type DrainOptions, Node, type NodeOptions, type NodeStats } from './node.ts';
 export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
 export { type Receipt, type SendEventOptions, sendEvent } from './receipt.ts';
 export type { RoomRequest, RoomRule, RoomRules } from './rooms.ts';
 export { type AttachOptions, attach, type Door } from './upgrade.ts';
+export { withTimeout } from './with-timeout.ts';

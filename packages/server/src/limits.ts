@@ -21,19 +21,23 @@ export interface Limits {
   /** Subscriptions of one connection, server-side ones included. Default 128. */
   readonly maxSubscriptions: number;
   /**
-   * Commands of one connection waiting for their turn, in all no larger than four messages of the
+   * Commands of one connection that are not finished, in all no larger than four messages of the
    * greatest size; more closes with 3013. Default 256.
    */
   readonly maxPendingCommands: number;
-  /** Milliseconds that a socket may live without a successful connect; then 3502. Default 5 s. */
+  /** Sockets that may wait for their connect to be authenticated; more get 503. Default 1,000. */
+  readonly maxUnauthenticated: number;
+  /** Milliseconds that a socket may live before its connect command comes; then 3502. Default 5 s. */
   readonly connectDeadlineMs: number;
   /** Milliseconds between two pings. Default 25 s. */
   readonly pingIntervalMs: number;
   /** Milliseconds that a client has for its pong; then 3012. Default 8 s. */
   readonly pongTimeoutMs: number;
   /**
-   * Milliseconds that a hook of the app may take; then it counts as failed. Default 4 s: a stock
-   * client gives up on a command after 5 s, and must hear of the failure before.
+   * Milliseconds that one command may take, its hooks and the broker together: a connect
+   * (`authenticate`, `roomsOf`, the joins) is then closed with 3004, a subscribe (`authorize`, the
+   * join) gets error 100. Default 4 s: a stock client gives up on a command after 5 s, and must
+   * hear of the failure before.
    */
   readonly hookTimeoutMs: number;
   /** Milliseconds that a send waits for the broker; then its receipt says `unknown`. Default 2 s. */
@@ -60,6 +64,7 @@ export const defaultLimits: Limits = {
   maxRecoveryBytes: 512 * KIB,
   maxSubscriptions: 128,
   maxPendingCommands: 256,
+  maxUnauthenticated: 1_000,
   connectDeadlineMs: 5_000,
   pingIntervalMs: 25_000,
   pongTimeoutMs: 8_000,

@@ -11,3 +11,54 @@ export const consoleLog: Log = {
   warn: (message, fields) => console.warn(message, fields ?? ''),
   error: (message, fields) => console.error(message, fields ?? ''),
 };
+
+/** A log whose failures are nobody else's: a full disk must not stop a fan-out. */
+export function harmlessLog(log: Log): Log {
+  const write =
+    (level: keyof Log): Log[typeof level] =>
+    (message, fields) => {
+      void attempt(() => log[level](message, fields));
+    };
+  return { info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+// Awaited, because an async log is a legal `() => void` and its rejection would end the process.
+async function attempt(call: () => unknown): Promise<void> {
+  try {
+    await call();
+  } catch {
+    // nowhere left to say it
+  }
+}
+
+const MAX_DESCRIPTION = 300;
+const MAX_CAUSES = 10;
+
+/**
+ * An error as a log may hold it: name, code and message of its root cause, at most 300 characters.
+ * The errors around it may carry a statement's parameters: passwords, tokens, people's data.
+ */
+export function describeError(error: unknown): string {
+  try {
+    return describe(rootOf(error)).slice(0, MAX_DESCRIPTION);
+  } catch {
+    return 'an error that cannot be described';
+  }
+}
+
+function rootOf(error: unknown): unknown {
+  let root = error;
+  for (let depth = 0; depth < MAX_CAUSES; depth += 1) {
+    if (!(root instanceof Error) || root.cause === undefined || root.cause === null) return root;
+    root = root.cause;
+  }
+  return root;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  const hasCode = typeof code === 'string' || typeof code === 'number';
+  const [message = ''] = error.message.split('\nparams: ');
+  return `${error.name}${hasCode ? ` ${code}` : ''}: ${message}`;
+}

@@ -11,7 +11,7 @@ import { MemoryBroker } from './broker/memory.ts';
 import { disconnects } from './errors.ts';
 import { Hub, type Subscriber } from './hub.ts';
 import { type HistoryLimits, type Limits, resolveLimits } from './limits.ts';
-import { consoleLog, type Log } from './log.ts';
+import { consoleLog, describeError, harmlessLog, type Log } from './log.ts';
 import type { Authenticate, Principal } from './principal.ts';
 import { type RoomRules, Rooms } from './rooms.ts';
 import { withTimeout } from './with-timeout.ts';
@@ -69,7 +69,7 @@ export class Node {
 
   constructor(options: NodeOptions) {
     this.limits = resolveLimits(options.limits);
-    this.log = options.log ?? consoleLog;
+    this.log = harmlessLog(options.log ?? consoleLog);
     this.hub = new Hub((subscriber, channel) => this.#onIsolationViolation(subscriber, channel));
     this.rooms = new Rooms(options.rooms);
     this.authenticate = options.authenticate;
@@ -145,7 +145,7 @@ export class Node {
   unsubscribe(channel: string, subscriber: Subscriber): void {
     this.hub.remove(channel, subscriber);
     this.#followHub(channel).catch((error: unknown) => {
-      this.log.warn('broker_unsubscribe_failed', { error: String(error) });
+      this.log.warn('broker_unsubscribe_failed', { error: describeError(error) });
     });
   }
 

@@ -2,13 +2,7 @@
 // from replies and pushes. Payloads (`data`) pass through as the exact text that was published.
 
 import type { Publication, StreamPosition } from './broker/broker.ts';
-import {
-  Disconnect,
-  disconnects,
-  type ProtocolError,
-  protocolErrors,
-  type Unsubscribed,
-} from './errors.ts';
+import { disconnects, type ProtocolError, protocolErrors, type Unsubscribed } from './errors.ts';
 
 /** Where a client stands in a channel and asks to go on from. */
 export interface RecoverRequest {
@@ -44,6 +38,12 @@ export type Command =
   | { readonly method: 'unsubscribe'; readonly id: number; readonly channel: string }
   /** Well-formed, but a wish that this server answers with an error. */
   | { readonly method: 'refused'; readonly id: number; readonly error: ProtocolError };
+
+/** A command and the length of its text: parsed it is many times larger. */
+export interface SizedCommand {
+  readonly command: Command;
+  readonly size: number;
+}
 
 /** What a subscription answers with (protocol, section 6.2). */
 export interface SubscribeResult {
@@ -89,10 +89,10 @@ function line(text: string): Line {
 }
 
 /** Reads one frame. Throws `Disconnect` 3501 for anything that is no list of commands. */
-export function decodeFrame(frame: string): Command[] {
+export function decodeFrame(frame: string): SizedCommand[] {
   const lines = frame.split('\n');
   if (lines.length > 1 && lines.at(-1) === '') lines.pop();
-  return lines.map(decodeCommand);
+  return lines.map((text) => ({ command: decodeCommand(text), size: text.length }));
 }
 
 function decodeCommand(text: string): Command {
@@ -303,9 +303,4 @@ function subscribeBody(result: SubscribeResult): string {
 
 function publicationBody({ data, offset }: Publication): string {
   return offset > 0 ? `{"data":${data},"offset":${offset}}` : `{"data":${data}}`;
-}
-
-/** Does this thrown value end the connection? */
-export function isDisconnect(error: unknown): error is Disconnect {
-  return error instanceof Disconnect;
 }

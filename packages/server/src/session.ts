@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { CommandQueue } from './command-queue.ts';
 import { connect, subscribe, unsubscribe } from './commands.ts';
 import { Deadline } from './deadline.ts';
 import {
   type Disconnect,
   disconnects,
+  isDisconnect,
   ProtocolError,
   protocolErrors,
   unsubscribed,
 } from './errors.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { describeError } from './log.ts';
 import type { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import type { Handshake, Principal } from './principal.ts';
@@ -16,15 +19,14 @@ import {
   type Command,
   decodeFrame,
   errorReply,
-  isDisconnect,
   type Line,
   PING,
   unsubscribePush,
 } from './protocol.ts';
 import type { Joined } from './recovery.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
+import { TimeBudget } from './time-budget.ts';
 import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
-import { withTimeout } from './with-timeout.ts';
 
 /** What a session is made from. */
 export interface SessionInit {
@@ -35,12 +37,12 @@ export interface SessionInit {
 
 /** A slow reader is not waited for as long as others. */
 const SLOW_GRACE_MS = 1_000;
-/** What waits for its turn may be as large as this many messages of the greatest size. */
+/** Commands that are not finished may be as large as this many messages of the greatest size. */
 const MAX_PENDING_MESSAGES = 4;
 
 /**
- * The server's side of one connection: from the first byte to the close. Commands run one after
- * the other, in the order of their arrival; pushes go out in between.
+ * The server's side of one connection: from the first byte to the close. Commands start in the
+ * order of their arrival, those of one channel one after the other; pushes go out in between.
  */
 export class Session implements SubscriptionOwner {
   /** The client id: unguessable, new for each connection. */
@@ -50,12 +52,10 @@ export class Session implements SubscriptionOwner {
   readonly #outbox: Outbox;
   readonly #heartbeat: Heartbeat;
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #commands: Command[] = [];
+  readonly #commands: CommandQueue;
   readonly #deadline = new Deadline();
   #handshake: Handshake | null;
   #principal: Principal | null = null;
-  #isRunning = false;
-  #pendingBytes = 0;
   #heldBytes = 0;
   #isClosed = false;
 
@@ -70,6 +70,11 @@ export class Session implements SubscriptionOwner {
       pongTimeoutMs: limits.pongTimeoutMs,
       sendPing: () => this.write(PING),
       onNoPong: () => this.close(disconnects.noPong),
+    });
+    this.#commands = new CommandQueue({
+      maxCommands: limits.maxPendingCommands,
+      maxBytes: MAX_PENDING_MESSAGES * limits.maxMessageBytes,
+      run: (command) => this.#run(command),
     });
     this.#deadline.set(limits.connectDeadlineMs, () => this.close(disconnects.stale));
     node.hub.addConnection(this);
@@ -90,13 +95,11 @@ export class Session implements SubscriptionOwner {
   receive(frame: string): void {
     if (this.#isClosed) return;
     try {
-      this.#countPending(frame);
-      for (const command of decodeFrame(frame)) this.#accept(command);
+      const commands = decodeFrame(frame);
+      this.#commands.add(commands.filter(({ command }) => !this.#takePong(command)));
     } catch (error) {
       this.#fail(null, error);
-      return;
     }
-    void this.#run();
   }
 
   /** Ends the session: tells the client why, then leaves every channel. Only the first call counts. */
@@ -129,27 +132,29 @@ export class Session implements SubscriptionOwner {
     if (isOver && bytes > 0) this.close(disconnects.slow);
   }
 
-  /** Becomes the principal's session. A second connect, or one after the close, is an error. */
+  /** Becomes the principal's session; `takeHandshake` has made sure that it is nobody's yet. */
   enter(principal: Principal): void {
-    if (this.#principal) throw disconnects.badRequest;
     this.#principal = principal;
+    this.node.hub.admitConnection(this);
   }
 
   /** From here on the connection lives as long as it answers pings, and its principal lasts. */
   goLive(): void {
     if (this.#isClosed) return; // opening a gate may have ended it
-    this.#deadline.clear();
     this.#heartbeat.start();
     const { expiresAt } = this.principal;
     if (expiresAt !== undefined) this.#expireAt(expiresAt);
   }
 
-  /** What was known before the connect command; kept no longer than until it is used. */
+  /**
+   * What was known before the connect command; kept no longer than until it is used, so that a
+   * second connect is an error. From here on lateness is ours: the command's budget sees to it.
+   */
   takeHandshake(): Handshake {
     if (!this.#handshake) throw disconnects.badRequest;
     const handshake = this.#handshake;
     this.#handshake = null;
-    this.#awaitHooks();
+    this.#deadline.clear();
     return handshake;
   }
 
@@ -188,20 +193,26 @@ export class Session implements SubscriptionOwner {
     this.write(unsubscribePush(subscription.wireName, unsubscribed.insufficientState));
   }
 
+  /** The time that one command may take, all its steps together. */
+  newBudget(): TimeBudget {
+    return new TimeBudget(this.node.limits.hookTimeoutMs);
+  }
+
   /**
-   * Awaits one of the app's hooks, no longer than the limit says. A hook may refuse in the
-   * protocol's own words; whatever else it throws is logged here and becomes error 100.
+   * Awaits one of the app's hooks, no longer than the budget allows. A room's `authorize` may
+   * refuse in the protocol's own words (`ProtocolError`); whatever else it throws is logged here
+   * and becomes error 100. The hooks of a connect have no reply to put an error in: whatever they
+   * throw, a `ProtocolError` too, closes with 3004, only a `Disconnect` with its own code.
    */
-  async hook<T>(name: string, call: () => T | Promise<T>): Promise<T> {
-    const { hookTimeoutMs } = this.node.limits;
-    const late = () => new Error(`The hook ${name} did not answer in ${hookTimeoutMs} ms`);
+  async hook<T>(name: string, budget: TimeBudget, call: () => T | Promise<T>): Promise<T> {
     const calling = Promise.resolve().then(call);
     try {
-      return await this.whileOpen(withTimeout(calling, hookTimeoutMs, late));
+      return await this.whileOpen(budget.spend(name, calling));
     } catch (error) {
-      if (isDisconnect(error)) throw error;
-      this.node.log.error('hook_failed', { hook: name, client: this.id, error: String(error) });
-      throw error instanceof ProtocolError ? error : protocolErrors.internal;
+      if (isDisconnect(error) || error instanceof ProtocolError) throw error;
+      const fields = { hook: name, client: this.id, error: describeError(error) };
+      this.node.log.error('hook_failed', fields);
+      throw protocolErrors.internal;
     }
   }
 
@@ -212,37 +223,19 @@ export class Session implements SubscriptionOwner {
     return result;
   }
 
-  // Parsed commands are many times larger than their text, and nobody need be authenticated.
-  #countPending(frame: string): void {
-    this.#pendingBytes += frame.length;
-    const maxBytes = MAX_PENDING_MESSAGES * this.node.limits.maxMessageBytes;
-    if (this.#pendingBytes > maxBytes) throw disconnects.tooManyRequests;
-  }
-
   // A pong is taken at once: waiting behind a slow command it would be late.
-  #accept(command: Command): void {
-    if (command.method === 'pong') {
-      if (!this.#heartbeat.pong()) throw disconnects.badRequest;
-      return;
-    }
-    if (this.#commands.length >= this.node.limits.maxPendingCommands) {
-      throw disconnects.tooManyRequests;
-    }
-    this.#commands.push(command);
+  #takePong(command: Command): boolean {
+    if (command.method !== 'pong') return false;
+    if (!this.#heartbeat.pong()) throw disconnects.badRequest;
+    return true;
   }
 
-  async #run(): Promise<void> {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    for (let next = this.#commands.shift(); next; next = this.#commands.shift()) {
-      try {
-        await this.#execute(next);
-      } catch (error) {
-        this.#fail(next, error);
-      }
+  async #run(command: Command): Promise<void> {
+    try {
+      await this.#execute(command);
+    } catch (error) {
+      this.#fail(command, error);
     }
-    this.#isRunning = false;
-    this.#pendingBytes = 0;
   }
 
   async #execute(command: Command): Promise<void> {
@@ -266,20 +259,13 @@ export class Session implements SubscriptionOwner {
   #fail(command: Command | null, error: unknown): void {
     if (isDisconnect(error)) return this.close(error);
     if (!(error instanceof ProtocolError)) {
-      this.node.log.error('command_failed', { client: this.id, error: String(error) });
+      this.node.log.error('command_failed', { client: this.id, error: describeError(error) });
     }
     if (!command || !('id' in command) || command.method === 'connect') {
       return this.close(disconnects.internal);
     }
     const reply = error instanceof ProtocolError ? error : protocolErrors.internal;
     this.write(errorReply(command.id, reply));
-  }
-
-  // From the connect command on, lateness is ours: the client is told to come back.
-  #awaitHooks(): void {
-    const { hookTimeoutMs, connectDeadlineMs } = this.node.limits;
-    const deadlineMs = 2 * hookTimeoutMs + connectDeadlineMs;
-    this.#deadline.set(deadlineMs, () => this.close(disconnects.internal));
   }
 
   // Asks the clock again when it rings: a timer cannot be set as far ahead as a principal may last.
@@ -292,7 +278,6 @@ export class Session implements SubscriptionOwner {
   #leave(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#commands.length = 0;
     this.#handshake = null;
     this.#deadline.clear();
     this.#heartbeat.stop();

@@ -1,0 +1,59 @@
+import { disconnects } from './errors.ts';
+import type { Command, SizedCommand } from './protocol.ts';
+
+/** How much of one client may be unfinished, and what is done with each command. */
+export interface CommandQueueOptions {
+  readonly maxCommands: number;
+  readonly maxBytes: number;
+  /** Must not reject. */
+  run(command: Command): Promise<void>;
+}
+
+/**
+ * The order of one client's commands (protocol, section 17): all wait for the connect before them;
+ * after it those of one channel run one after the other, those of different channels side by side,
+ * so that a hook that hangs holds up its own room alone.
+ */
+export class CommandQueue {
+  readonly #options: CommandQueueOptions;
+  /** The last unfinished command of each channel: the next one waits for it. */
+  readonly #tails = new Map<string, Promise<void>>();
+  /** The last connect: every command behind it waits for it. */
+  #connecting: Promise<void> = Promise.resolve();
+  #unfinished = 0;
+  #bytes = 0;
+
+  constructor(options: CommandQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the commands of one frame. Throws `Disconnect` 3013, and starts none, if they are too many. */
+  add(commands: readonly SizedCommand[]): void {
+    for (const { size } of commands) this.#count(1, size);
+    const { maxCommands, maxBytes } = this.#options;
+    if (this.#unfinished > maxCommands || this.#bytes > maxBytes) throw disconnects.tooManyRequests;
+    for (const command of commands) this.#enqueue(command);
+  }
+
+  #enqueue({ command, size }: SizedCommand): void {
+    const channel = channelOf(command);
+    const before = channel === null ? undefined : this.#tails.get(channel);
+    const running = (before ?? this.#connecting).then(async () => {
+      await this.#options.run(command);
+      this.#count(-1, -size);
+      if (channel !== null && this.#tails.get(channel) === running) this.#tails.delete(channel);
+    });
+    if (channel !== null) this.#tails.set(channel, running);
+    if (command.method === 'connect') this.#connecting = running;
+  }
+
+  #count(commands: number, bytes: number): void {
+    this.#unfinished += commands;
+    this.#bytes += bytes;
+  }
+}
+
+function channelOf(command: Command): string | null {
+  if (command.method === 'subscribe') return command.request.channel;
+  return command.method === 'unsubscribe' ? command.channel : null;
+}
