@@ -9,18 +9,19 @@ import {
 import { Connection, type ConnectionListener, type Publication, type Sync } from './connection.ts';
 import { createDomToasts } from './dom-toasts.ts';
 import { Duplicates, type HandlerSet, toReceivedEvent } from './events.ts';
-import { guard, type OnError, report, warn } from './log.ts';
+import { guard, warn } from './log.ts';
 import { type OperationEvent, OperationStore } from './operations.ts';
 import { isDeviceOffline, watchPage } from './page.ts';
 import { RecentIds } from './recent.ts';
 import { RefreshSignals } from './refresh.ts';
-import { type Address, mergeSettings, type Settings } from './settings.ts';
+import type { Address, Settings } from './settings.ts';
+import { type SettingsShare, SharedSettings } from './shared-settings.ts';
 import { CONNECTING, type ConnectionState, type Identity, isEnded, StateKeeper } from './status.ts';
 import type { Store } from './store.ts';
 import { ToastQueue } from './toast-adapter.ts';
 import { ToastController } from './toasts.ts';
 
-const RETRY_LOGIN_MS = 30_000;
+const RETRY_ENDED_MS = 30_000;
 const OWN_IDS = 20;
 const RESERVED = 'trunkline:';
 /** Disconnects and connect errors that mean: this login does not count. */
@@ -37,35 +38,38 @@ export class Client {
   readonly #duplicates = new Duplicates();
   readonly #clientIds = new RecentIds(OWN_IDS);
   readonly #stopWatching: () => void;
-  readonly #onError: OnError = (error) => report(error, this.#settings.onError);
+  readonly #settings: SharedSettings;
   readonly #listener: ConnectionListener = {
     onConnecting: () => this.#onConnecting(),
     onBackoff: (reconnectAt) => this.#state.set({ reconnectAt }),
     onConnected: (clientId, data) => this.#onConnected(clientId, data),
     onPublication: (publication) => this.#onPublication(publication),
+    onUnsubscribed: (channel) => this.#duplicates.forget(channel),
     onSynced: (sync) => this.#onSynced(sync),
     onDisconnected: (code, reason) => this.#onDisconnected(code, reason),
   };
-  #settings: Settings;
   #connection: Connection | null = null;
   #clientId: string | null = null;
   #triedAt = 0;
+  #hasToken: boolean;
   #wasSynced = false;
   /** Set when a new connection cannot recover what the one before it has missed. */
   #isPositionLost = false;
 
   constructor(address: Address, settings: Settings) {
     this.address = address;
-    this.#settings = settings;
+    this.#settings = new SharedSettings(settings, () => this.#onSettings());
+    this.#hasToken = settings.getToken !== undefined;
+    const { onError } = this.#settings;
     this.operations = new OperationStore({
-      onChange: (operation) => this.toasts.update(operation),
+      onChange: (operation, before) => this.toasts.update(operation, before),
       onForget: (id) => this.toasts.forget(id),
     });
     this.toasts = new ToastController({
-      adapter: new ToastQueue(() => this.#settings.toast ?? createDomToasts(), this.#onError),
+      adapter: new ToastQueue(() => this.#settings.current.toast ?? createDomToasts(), onError),
       operations: this.operations,
       realmName: () => realmName(this.#state.identity?.realm),
-      onError: this.#onError,
+      onError,
     });
     this.#stopWatching = watchPage({
       onReturn: () => this.#onReturn(),
@@ -82,9 +86,9 @@ export class Client {
     return this.#clientId;
   }
 
-  /** Takes a later page's settings over the earlier ones. */
-  configure(settings: Settings): void {
-    this.#settings = mergeSettings(this.#settings, settings);
+  /** Hears a page's settings, over those of earlier pages, until it leaves. */
+  share(settings: Settings): SettingsShare {
+    return this.#settings.join(settings);
   }
 
   /** Sends events to these handlers too. */
@@ -105,7 +109,8 @@ export class Client {
     this.#triedAt = Date.now();
     this.#connection = new Connection({
       address: this.address,
-      settings: () => this.#settings,
+      settings: () => this.#settings.current,
+      onError: this.#settings.onError,
       listener: this.#listener,
     });
     this.#state.set({ status: this.#waitingStatus(), reconnectAt: null });
@@ -185,9 +190,19 @@ export class Client {
 
   #onReturn(): void {
     if (!this.#connection) return;
-    const isLoginRefused = this.#state.status === 'auth-failed';
-    if (isLoginRefused && Date.now() - this.#triedAt >= RETRY_LOGIN_MS) this.connect();
+    const { status } = this.#state;
+    const isOver = status === 'auth-failed' || status === 'closed';
+    // the clock may have been set back
+    const isRested = Math.abs(Date.now() - this.#triedAt) >= RETRY_ENDED_MS;
+    if (isOver && isRested) this.connect();
     else void this.#connection.probe();
+  }
+
+  /** A token that comes later than the page deserves an attempt of its own. */
+  #onSettings(): void {
+    const hadToken = this.#hasToken;
+    this.#hasToken = this.#settings.current.getToken !== undefined;
+    if (this.#connection && this.#hasToken && !hadToken) this.reconnect();
   }
 
   #onNetwork(): void {
@@ -228,8 +243,8 @@ export class Client {
 
   #resync(channels: readonly string[]): void {
     this.#state.set({ status: 'resyncing' });
-    const { onGap } = this.#settings;
-    if (onGap) guard(() => onGap({ channels }), this.#onError);
+    const { onError } = this.#settings;
+    for (const onGap of this.#settings.gapListeners()) guard(() => onGap({ channels }), onError);
     this.refreshes.resync(() => {
       if (this.#state.status === 'resyncing') this.#state.set({ status: 'live' });
     });
@@ -245,9 +260,15 @@ export class Client {
 
   #merge(event: ReceivedEvent): void {
     const isOwn = event.origin !== undefined && this.#clientIds.has(event.origin);
-    if (isOperationEvent(event.type)) this.operations.apply(event as OperationEvent);
-    if (event.type === REFRESH_EVENT) this.refreshes.onSignal(event, isOwn);
-    else this.refreshes.onEvent(event, isOwn);
+    const { onError } = this.#settings;
+    // apart: whatever happens to the toasts, the tables refresh
+    guard(() => {
+      if (isOperationEvent(event.type)) this.operations.apply(event as OperationEvent);
+    }, onError);
+    guard(() => {
+      if (event.type === REFRESH_EVENT) this.refreshes.onSignal(event, isOwn);
+      else this.refreshes.onEvent(event, isOwn);
+    }, onError);
   }
 }
 

@@ -1,5 +1,5 @@
-import { Centrifuge, type ClientEvents, type Options, State } from 'centrifuge';
-import { report } from './log.ts';
+import { Centrifuge, type ClientEvents, State, UnauthorizedError } from 'centrifuge';
+import { type OnError, report } from './log.ts';
 import { type Address, type Settings, webSocketUrl } from './settings.ts';
 
 /** A publication of a server-side subscription. */
@@ -26,6 +26,8 @@ export interface ConnectionListener {
   /** The server's greeting, before any publication: `end` here, and none arrives. */
   onConnected(clientId: string, data: unknown): void;
   onPublication(publication: Publication): void;
+  /** The server does not send this channel any more. */
+  onUnsubscribed(channel: string): void;
   /** What was missed has been delivered; what comes now is live. */
   onSynced(sync: Sync): void;
   /** Over: it does not come back by itself. */
@@ -38,11 +40,13 @@ export interface ConnectionOptions {
   /** Read anew at each use, because a page's functions change. */
   readonly settings: () => Settings;
   readonly listener: ConnectionListener;
+  readonly onError: OnError;
 }
 
 /** 1.5 times the server's ping interval: silence beyond it is suspicious. */
 const SILENCE_MS = 37_500;
 const TIMEOUT_CODE = 1;
+const TOKEN_EXPIRED_CODE = 109;
 /** A method of centrifuge's own; `reconnectAt` stays `null` where it does not exist. */
 const GET_DELAY = '_getReconnectDelay';
 
@@ -54,15 +58,17 @@ export class Connection {
   #isRestarting = false;
   #isProbing = false;
   #heardAt = 0;
+  #attempts = 0;
   /** Set while a connect reply is being worked through. */
-  #sync: { channels: string[]; lost: string[] } | null = null;
+  #sync: { readonly channels: string[] } | null = null;
+  /** Channels with a gap that nobody has been told of yet. */
+  readonly #lost = new Set<string>();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#centrifuge = new Centrifuge(
-      webSocketUrl(options.address.url),
-      centrifugeOptions(options, (error) => this.#report(error)),
-    );
+    this.#centrifuge = new Centrifuge(webSocketUrl(options.address.url), {
+      getData: () => this.#prepareAttempt(),
+    });
     this.#listen();
     this.#watchBackoff();
   }
@@ -115,7 +121,12 @@ export class Connection {
     });
     this.#on('subscribed', ({ channel, wasRecovering, recovered }) => {
       this.#sync?.channels.push(channel);
-      if (wasRecovering && !recovered) this.#sync?.lost.push(channel);
+      if (wasRecovering && !recovered) this.#lost.add(channel);
+    });
+    this.#on('unsubscribed', ({ channel }) => listener.onUnsubscribed(channel));
+    this.#on('error', ({ error }) => {
+      // else centrifuge wants to have its own `getToken` before it tries again
+      if (error.code === TOKEN_EXPIRED_CODE) this.#centrifuge.setToken('');
     });
     this.#on('publication', ({ channel, data, info }) => {
       this.#heardAt = Date.now();
@@ -130,12 +141,14 @@ export class Connection {
 
   /** centrifuge works through a connect reply in one go, so its end is the next microtask. */
   #startSync(): void {
-    const sync = { channels: [], lost: [] };
+    const sync = { channels: [] };
     this.#sync = sync;
     queueMicrotask(() => {
       if (this.#sync !== sync || this.#isEnded) return;
       this.#sync = null;
-      this.#guard(() => this.#options.listener.onSynced(sync));
+      const lost = [...this.#lost];
+      this.#lost.clear();
+      this.#guard(() => this.#options.listener.onSynced({ ...sync, lost }));
     });
   }
 
@@ -156,7 +169,37 @@ export class Connection {
   }
 
   #report(error: unknown): void {
-    report(error, this.#options.settings().onError);
+    report(error, this.#options.onError);
+  }
+
+  /**
+   * What an attempt sends. centrifuge keeps a token of its `getToken` until the server calls it
+   * expired, and asks for the data each time: so the token is got along with the data.
+   */
+  async #prepareAttempt(): Promise<unknown> {
+    const attempt = ++this.#attempts;
+    const token = await this.#token();
+    if (attempt === this.#attempts) this.#centrifuge.setToken(token);
+    const { tenantId } = this.#options.address;
+    return tenantId === undefined ? undefined : { tenantId };
+  }
+
+  async #token(): Promise<string> {
+    const { getToken } = this.#options.settings();
+    if (!getToken) return '';
+    const token = await this.#ask(getToken);
+    // untyped apps return undefined
+    if ((token ?? null) === null) throw new UnauthorizedError('Nobody is logged in.');
+    return token as string;
+  }
+
+  async #ask(getToken: () => string | null | Promise<string | null>): Promise<string | null> {
+    try {
+      return await getToken();
+    } catch (error) {
+      if (!(error instanceof UnauthorizedError)) this.#report(error);
+      throw error;
+    }
   }
 
   /** centrifuge does not say when its next attempt is due; without this, nobody knows. */
@@ -171,23 +214,4 @@ export class Connection {
       return delayMs;
     };
   }
-}
-
-function centrifugeOptions(
-  { address, settings }: ConnectionOptions,
-  onTokenError: (error: unknown) => void,
-): Partial<Options> {
-  const options: Partial<Options> = {};
-  if (address.tenantId !== undefined) options.data = { tenantId: address.tenantId };
-  if (!settings().getToken) return options;
-  options.getToken = async () => {
-    try {
-      // null is centrifuge's word for "unauthorized", though its types do not say so
-      return (await settings().getToken?.()) as string;
-    } catch (error) {
-      onTokenError(error);
-      throw error;
-    }
-  };
-  return options;
 }

@@ -1,6 +1,6 @@
 import type { Client } from './client.ts';
 import { HandlerSet, type Subscribe } from './events.ts';
-import { pageRegistry } from './registry.ts';
+import { type Lease, pageRegistry } from './registry.ts';
 import type { Address, Settings } from './settings.ts';
 import { CONNECTING, type ConnectionState, IDLE } from './status.ts';
 
@@ -12,7 +12,7 @@ export class Consumer {
   readonly #handlers = new HandlerSet();
   readonly #listeners = new Set<() => void>();
   readonly #defaults: Settings;
-  #client: Client | null = null;
+  #lease: Lease | null = null;
 
   /** `defaults` hold where neither a provider nor the page says anything. */
   constructor(defaults: Settings = {}) {
@@ -23,7 +23,7 @@ export class Consumer {
   readonly subscribe: Subscribe = (type, handler) => this.#handlers.subscribe(type, handler);
 
   /** Tries again now. */
-  readonly reconnect: () => void = () => this.#client?.reconnect();
+  readonly reconnect: () => void = () => this.#lease?.client.reconnect();
 
   /** Calls the listener after each change of `state`. */
   readonly watch: (listener: () => void) => () => void = (listener) => {
@@ -46,7 +46,7 @@ export class Consumer {
       return () => {};
     }
     const lease = registry.acquire(address, settings, this.#defaults);
-    const stopUsing = this.#use(lease.client);
+    const stopUsing = this.#use(lease);
     const unplug = plug?.(lease.client);
     return () => {
       unplug?.();
@@ -55,15 +55,21 @@ export class Consumer {
     };
   }
 
-  #use(client: Client): () => void {
-    this.#client = client;
+  /** Takes newer settings; those of the address need `attach`. */
+  configure(settings: Settings): void {
+    this.#lease?.configure(settings);
+  }
+
+  #use(lease: Lease): () => void {
+    const { client } = lease;
+    this.#lease = lease;
     client.attach(this.#handlers);
     const stop = client.state.subscribe(this.#notify);
     this.#notify();
     return () => {
       stop();
       client.detach(this.#handlers);
-      this.#client = null;
+      this.#lease = null;
     };
   }
 

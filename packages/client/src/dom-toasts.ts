@@ -41,20 +41,22 @@ class DomToast {
   readonly #description = visible(element('div', 'opacity:.8'));
   readonly #progress = element('progress', 'display:none;width:100%;margin-top:.5rem');
   readonly #announcement = element('span', HIDDEN);
+  readonly #close = element('button', CLOSE);
   readonly #remove: (id: string) => void;
+  /** What keeps it on the screen: the pointer, the focus. */
+  readonly #holds = new Set<string>();
   #view: ToastView | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #announceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(remove: (id: string) => void) {
     this.#remove = remove;
-    const close = element('button', CLOSE);
+    const close = this.#close;
     close.type = 'button';
     close.textContent = '×';
-    close.setAttribute('aria-label', 'Close');
-    close.addEventListener('click', () => this.#close());
-    this.#item.addEventListener('pointerenter', () => this.#stopTimer());
-    this.#item.addEventListener('pointerleave', () => this.#startTimer());
+    close.addEventListener('click', () => this.#closeByUser());
+    this.#holdBetween('pointerenter', 'pointerleave');
+    this.#holdBetween('focusin', 'focusout');
     this.#item.append(this.#title, this.#description, this.#progress, this.#announcement, close);
     container().append(this.#item);
   }
@@ -65,6 +67,7 @@ class DomToast {
     this.#item.dataset['toastId'] = view.id;
     this.#item.style.borderColor = COLORS[view.kind];
     setText(this.#title, view.title);
+    this.#close.setAttribute('aria-label', `Close: ${view.title}`);
     setText(this.#description, view.description);
     // a screen reader announces changes of what it knows, not what comes with its own list
     this.#announceTimer ??= setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
@@ -98,9 +101,21 @@ class DomToast {
     setText(this.#announcement, this.#view?.announcement ?? '');
   }
 
+  #holdBetween(start: string, end: string): void {
+    this.#item.addEventListener(start, () => {
+      this.#holds.add(start);
+      this.#stopTimer();
+    });
+    this.#item.addEventListener(end, () => {
+      this.#holds.delete(start);
+      this.#startTimer();
+    });
+  }
+
   #startTimer(): void {
     this.#stopTimer();
     const view = this.#view;
+    if (this.#holds.size > 0) return;
     if (!view || !Number.isFinite(view.durationMs)) return;
     this.#timer = setTimeout(() => this.#remove(view.id), view.durationMs);
   }
@@ -109,7 +124,7 @@ class DomToast {
     clearTimeout(this.#timer);
   }
 
-  #close(): void {
+  #closeByUser(): void {
     if (!this.#view) return;
     this.#remove(this.#view.id);
     this.#view.onClose();

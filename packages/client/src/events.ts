@@ -56,6 +56,11 @@ export class Duplicates {
     return !seen.add(event.id);
   }
 
+  /** The page has left this channel: its ids are needed no more. */
+  forget(channel: string): void {
+    this.#channels.delete(channel);
+  }
+
   clear(): void {
     this.#channels.clear();
   }

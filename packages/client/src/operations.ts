@@ -45,11 +45,27 @@ export function applyOperationEvent(
   event: OperationEvent,
   now: number,
 ): Operation {
+  const scope = before?.scope === 'user' ? 'user' : event.scope;
   const attempt = event.data.attempt ?? before?.attempt ?? 1;
   const isNewAttempt = before === undefined || attempt > before.attempt;
-  if (!isNewAttempt && (attempt < before.attempt || isTerminal(before.state))) return before;
+  if (!isNewAttempt && (attempt < before.attempt || isTerminal(before.state))) {
+    return withScope(before, scope);
+  }
   const current = isNewAttempt ? startAttempt(event, attempt) : before;
-  return { ...current, ...changes(current, event), isStalled: false, heardAt: now };
+  const { scope: known } = withScope(current, scope);
+  return {
+    ...current,
+    ...changes(current, event),
+    scope: known,
+    isStalled: false,
+    heardAt: now,
+  };
+}
+
+/** What is also announced to others is the user's own as soon as one copy is addressed to them. */
+function withScope(operation: Operation, scope: EventScope): Operation {
+  const isNews = scope === 'user' && operation.scope !== 'user';
+  return isNews ? { ...operation, scope } : operation;
 }
 
 function startAttempt({ data, scope }: OperationEvent, attempt: number): Operation {
@@ -74,13 +90,13 @@ function changes(current: Operation, event: OperationEvent): Changes {
     case 'operation:complete':
       return {
         state: 'succeeded',
-        message: event.metadata?.message ?? `${current.label} completed`,
+        message: ownMessage(event) ?? `${current.label} completed`,
         result: event.data.result,
       };
     case 'operation:error': {
       const { error } = event.data;
       const details = typeof error === 'string' ? { message: error } : error;
-      const message = event.metadata?.message ?? `${current.label} failed`;
+      const message = ownMessage(event) ?? `${current.label} failed`;
       return {
         state: details.code === 'cancelled' ? 'cancelled' : 'failed',
         message,
@@ -88,6 +104,12 @@ function changes(current: Operation, event: OperationEvent): Changes {
       };
     }
   }
+}
+
+/** Apps write the metadata themselves, and a toast of anything but a text breaks the page. */
+function ownMessage({ metadata }: OperationEvent): string | undefined {
+  const message: unknown = metadata?.message;
+  return typeof message === 'string' ? message : undefined;
 }
 
 function progressChanges(current: Operation, { data }: EventFor<'operation:progress'>): Changes {
@@ -103,7 +125,8 @@ function progressChanges(current: Operation, { data }: EventFor<'operation:progr
 
 /** Told when an operation changes, or is forgotten. */
 export interface OperationListener {
-  onChange(operation: Operation): void;
+  /** `before`: as it was, `undefined` when it is new. */
+  onChange(operation: Operation, before: Operation | undefined): void;
   onForget(id: string): void;
 }
 
@@ -138,7 +161,8 @@ export class OperationStore {
     const before = this.#operations.get(event.data.operationId);
     const after = applyOperationEvent(before, event, Date.now());
     if (after !== before) this.#change(after);
-    this.#timer ??= this.#startTimer();
+    clearTimeout(this.#timer);
+    this.#timer = this.#startTimer();
   }
 
   clear(): void {
@@ -148,8 +172,9 @@ export class OperationStore {
   }
 
   #change(operation: Operation): void {
+    const before = this.#operations.get(operation.id);
     this.#operations.set(operation.id, operation);
-    this.#listener.onChange(operation);
+    this.#listener.onChange(operation, before);
   }
 
   #startTimer(): ReturnType<typeof setTimeout> | undefined {

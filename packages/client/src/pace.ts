@@ -12,7 +12,7 @@ export class Pace {
 
   request(): void {
     if (this.#timer !== undefined) return;
-    const waitMs = this.#ranAt + this.#intervalMs - Date.now();
+    const waitMs = this.#ranAt + this.#intervalMs - performance.now();
     if (waitMs > 0) this.#timer = setTimeout(() => this.#runNow(), waitMs);
     else this.#runNow();
   }
@@ -24,7 +24,7 @@ export class Pace {
 
   #runNow(): void {
     this.#timer = undefined;
-    this.#ranAt = Date.now();
+    this.#ranAt = performance.now();
     this.#run();
   }
 }

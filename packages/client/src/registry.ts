@@ -1,18 +1,14 @@
 import { Client } from './client.ts';
 import { HandlerSet } from './events.ts';
 import { warn } from './log.ts';
-import {
-  type Address,
-  addressKey,
-  isSameSetting,
-  mergeSettings,
-  type Settings,
-} from './settings.ts';
+import { type Address, addressKey, isSameSetting, type Settings } from './settings.ts';
 import { Store } from './store.ts';
 
 /** A consumer's hold on a client. */
 export interface Lease {
   readonly client: Client;
+  /** Takes the consumer's newest settings. */
+  configure(settings: Settings): void;
   /** Lets go; the last one leaves the client 5 s to be taken up again. */
   release(): void;
 }
@@ -33,6 +29,8 @@ export class Registry {
   /** The clients in use, the oldest first. */
   readonly clients: Store<readonly Client[]> = new Store<readonly Client[]>([]);
   readonly #entries = new Map<string, Entry>();
+  /** Closed as unused: what they have shown may still be on the screen. */
+  readonly #departed = new Set<Entry>();
   #settings: Settings | null = null;
   #hasWarned = false;
 
@@ -59,12 +57,17 @@ export class Registry {
 
   /**
    * A page of this identity is here, or of nobody (user id `''`): ends every other client that no
-   * page uses any more, before anything new connects.
+   * page uses any more, and takes its toasts off the screen, before anything new connects.
    */
   enter(address: Address): void {
     const key = addressKey(address);
     for (const entry of [...this.#entries.values()]) {
       if (entry.key !== key && entry.consumers === 0) this.#close(entry, 'switched');
+    }
+    for (const entry of this.#departed) {
+      if (entry.key === key) continue;
+      entry.client.toasts.clear();
+      this.#departed.delete(entry);
     }
   }
 
@@ -72,27 +75,39 @@ export class Registry {
   acquire(address: Address, settings: Settings, defaults: Settings = {}): Lease {
     this.enter(address);
     const known = this.#entries.get(addressKey(address));
-    const entry = known ?? this.#open(address, mergeSettings(defaults, settings));
+    const entry = known ?? this.#create(address, defaults);
     clearTimeout(entry.linger);
-    entry.client.configure(settings);
+    const share = entry.client.share(settings);
+    if (!known) this.#open(entry);
     if (++entry.consumers === 1) this.#join(entry);
     let isHeld = true;
     return {
       client: entry.client,
+      configure: (newest) => share.configure(newest),
       release: () => {
-        if (isHeld && --entry.consumers === 0) this.#leave(entry);
+        if (!isHeld) return;
         isHeld = false;
+        share.leave();
+        if (--entry.consumers === 0) this.#leave(entry);
       },
     };
   }
 
-  #open(address: Address, settings: Settings): Entry {
+  #create(address: Address, defaults: Settings): Entry {
     this.#warnOfSecondUser(address);
-    const client = new Client(address, settings);
-    const entry: Entry = { client, key: addressKey(address), consumers: 0, linger: undefined };
+    const client = new Client(address, defaults);
+    return { client, key: addressKey(address), consumers: 0, linger: undefined };
+  }
+
+  #open(entry: Entry): void {
+    const { client } = entry;
+    try {
+      client.connect();
+    } catch (error) {
+      client.close('switched');
+      throw error;
+    }
     this.#entries.set(entry.key, entry);
-    client.connect();
-    return entry;
   }
 
   #join({ client }: Entry): void {
@@ -103,13 +118,17 @@ export class Registry {
   #leave(entry: Entry): void {
     entry.client.detach(this.handlers);
     this.clients.set(this.clients.get().filter((client) => client !== entry.client));
-    entry.linger = setTimeout(() => this.#close(entry, 'unused'), LINGER_MS);
+    const others = [...this.#entries.values()].filter(({ key }) => key !== entry.key);
+    // the page is somebody else's already
+    if (others.some(({ consumers }) => consumers > 0)) this.#close(entry, 'switched');
+    else entry.linger = setTimeout(() => this.#close(entry, 'unused'), LINGER_MS);
   }
 
   #close(entry: Entry, reason: 'switched' | 'unused'): void {
     clearTimeout(entry.linger);
     this.#entries.delete(entry.key);
     entry.client.close(reason);
+    if (reason === 'unused' && entry.client.toasts.hasShown) this.#departed.add(entry);
   }
 
   #warnOfSecondUser({ userId }: Address): void {

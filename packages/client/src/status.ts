@@ -51,7 +51,7 @@ const ENDED: ReadonlySet<Status> = new Set<Status>([
   'closed',
 ]);
 
-/** Is this status one that ends by itself no more? */
+/** Is this the end, until somebody tries again or logs in? */
 export function isEnded(status: Status): boolean {
   return ENDED.has(status);
 }

@@ -142,7 +142,7 @@ export class TableRefresher implements MountedRefresher {
     this.pending.set(isHeld ? this.#signals : 0);
     if (!this.#waiting || this.#running || isHeld) return;
     const dueAt = this.#startedAt + (this.#config.throttleMs ?? THROTTLE_MS);
-    const waitMs = this.#isForced ? 0 : dueAt - Date.now();
+    const waitMs = this.#isForced ? 0 : dueAt - performance.now();
     if (waitMs <= 0) this.#run(this.#waiting);
     else this.#timer ??= setTimeout(() => this.#onTimer(), waitMs);
   }
@@ -160,7 +160,7 @@ export class TableRefresher implements MountedRefresher {
   #run(context: RefreshContext): void {
     const missed = this.#signals - 1;
     this.cancel();
-    this.#startedAt = Date.now();
+    this.#startedAt = performance.now();
     try {
       const result = this.#config.callback(missed > 0 ? { ...context, missed } : context);
       if (isPromise(result)) this.#occupy(result);
@@ -188,11 +188,10 @@ export class TableRefresher implements MountedRefresher {
 }
 
 function isServerDetail(detail: unknown): detail is ServerRefreshDetail {
-  return (
-    typeof detail === 'object' &&
-    detail !== null &&
-    (detail as { source?: unknown }).source === 'server'
-  );
+  if (typeof detail !== 'object' || detail === null) return false;
+  const { source, cause } = detail as { source?: unknown; cause?: unknown };
+  // an app may use `source` for itself
+  return source === 'server' && typeof cause === 'string';
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {

@@ -28,6 +28,7 @@ export interface ToastAdapter {
 export type ToastSource = ToastAdapter | (() => Promise<ToastAdapter>);
 
 const QUEUE_LIMIT = 50;
+const RETRY_LOAD_MS = 10_000;
 
 /** Holds the newest view of each toast until the adapter is loaded; its errors stay in here. */
 export class ToastQueue implements ToastAdapter {
@@ -36,6 +37,7 @@ export class ToastQueue implements ToastAdapter {
   readonly #queue = new Map<string, ToastView>();
   #adapter: ToastAdapter | null = null;
   #isLoading = false;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(source: () => ToastSource, onError: OnError) {
     this.#source = source;
@@ -62,13 +64,25 @@ export class ToastQueue implements ToastAdapter {
       return;
     }
     this.#isLoading = true;
-    source().then(
-      (adapter) => this.#use(adapter),
-      (error: unknown) => {
-        this.#isLoading = false;
-        report(error, this.#onError);
-      },
-    );
+    Promise.resolve()
+      .then(source)
+      .then(
+        (adapter) => this.#use(adapter),
+        (error: unknown) => this.#onLoadError(error),
+      );
+  }
+
+  /** Tries again with the next toast, or soon: what waits may be the last for a long time. */
+  #onLoadError(error: unknown): void {
+    this.#isLoading = false;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.#retry(), RETRY_LOAD_MS);
+    report(error, this.#onError);
+  }
+
+  #retry(): void {
+    const isNeeded = this.#queue.size > 0 && !this.#adapter && !this.#isLoading;
+    if (isNeeded) this.#load();
   }
 
   #use(adapter: ToastAdapter): void {

@@ -21,9 +21,8 @@ export function runningLook(operation: Operation, text: Partial<ToastText>): Toa
   const title = percentage === undefined ? label : `${label} - ${percentage}%`;
   return {
     kind: 'running',
-    title,
-    description: runningDescription(operation),
-    ...text,
+    title: text.title ?? title,
+    description: text.description ?? runningDescription(operation),
     ...(percentage === undefined ? {} : { percentage }),
     announcement: (percentage ?? 0) < 50 ? `${label} started` : `${label} is half done`,
     durationMs: Number.POSITIVE_INFINITY,

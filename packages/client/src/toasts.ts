@@ -80,19 +80,30 @@ export class ToastController {
     const reader = () => read();
     this.#readers.add(reader);
     for (const operation of this.#context.operations.values()) {
-      if (!isTerminal(operation.state)) this.update(operation);
+      if (!isTerminal(operation.state)) this.update(operation, undefined);
     }
     return () => {
-      if (this.#readers.delete(reader) && this.#readers.size === 0) this.#linger(reader);
+      if (!this.#readers.delete(reader)) return;
+      if (this.#readers.size === 0) this.#linger(reader);
+      else this.#releaseUnwanted();
     };
   }
 
-  /** Takes an operation's new state. */
-  update(operation: Operation): void {
-    const accepting = this.#options().filter((options) => accepts(options, operation));
-    if (accepting.length === 0) return;
-    if (!isTerminal(operation.state)) this.#onProgress(operation.id);
-    else this.#onEnd(operation, accepting);
+  /** Has anything been on the screen that may still be there? */
+  get hasShown(): boolean {
+    return this.#shown.values().length > 0 || this.#failures.size > 0;
+  }
+
+  /** Takes an operation's new state; `before` is the one it replaces. */
+  update(operation: Operation, before: Operation | undefined): void {
+    const accepting = this.#accepting(operation);
+    if (accepting.length === 0) this.#release(operation);
+    else if (!isTerminal(operation.state)) this.#onProgress(operation.id);
+    else
+      this.#onEnd(
+        operation,
+        accepting.filter((options) => !hasSeenEnd(options, operation, before)),
+      );
   }
 
   /** Removes the toast of an operation that is not known any more. */
@@ -107,11 +118,7 @@ export class ToastController {
   moveToBackground(): void {
     clearTimeout(this.#lingerTimer);
     this.#lingering = null;
-    for (const [id, { isVisible }] of [...this.#running]) {
-      const operation = this.#context.operations.get(id);
-      this.#stopRunning(id);
-      if (isVisible && operation) this.#show(this.#toastId(id), backgroundLook(operation));
-    }
+    for (const id of [...this.#running.keys()]) this.#freeze(id);
     this.#hideSummary();
   }
 
@@ -119,9 +126,12 @@ export class ToastController {
   clear(): void {
     clearTimeout(this.#lingerTimer);
     this.#lingering = null;
-    for (const id of [...this.#running.keys()]) this.#stopRunning(id);
+    const running = [...this.#running.keys()];
+    for (const id of running) this.#stopRunning(id);
     this.#hideSummary();
-    for (const id of this.#shown.values()) this.#dismiss(id);
+    // `#shown` forgets the oldest, and what stays until it is closed may be older
+    const lasting = [...this.#failures, ...running.map((id) => this.#toastId(id))];
+    for (const id of new Set([...this.#shown.values(), ...lasting])) this.#dismiss(id);
     this.#dismissed.clear();
     this.#failures.clear();
   }
@@ -129,6 +139,33 @@ export class ToastController {
   #options(): OperationToastOptions[] {
     const readers = this.#lingering ? [this.#lingering] : [...this.#readers];
     return readers.map((read) => read());
+  }
+
+  #accepting(operation: Operation): OperationToastOptions[] {
+    return this.#options().filter((options) => accepts(options, operation));
+  }
+
+  /** No page wants this operation's toast any more. */
+  #release({ id, state }: Operation): void {
+    if (!this.#running.has(id)) return;
+    if (isTerminal(state)) this.forget(id);
+    else this.#freeze(id);
+    this.#layout();
+  }
+
+  #releaseUnwanted(): void {
+    for (const id of [...this.#running.keys()]) {
+      const operation = this.#context.operations.get(id);
+      if (operation && this.#accepting(operation).length === 0) this.#release(operation);
+    }
+  }
+
+  /** Says for a moment that it goes on, instead of standing still. */
+  #freeze(id: string): void {
+    const isVisible = this.#running.get(id)?.isVisible;
+    const operation = this.#context.operations.get(id);
+    this.#stopRunning(id);
+    if (isVisible && operation) this.#show(this.#toastId(id), backgroundLook(operation));
   }
 
   #linger(reader: () => OperationToastOptions): void {
@@ -195,6 +232,7 @@ export class ToastController {
   }
 
   #onEnd(operation: Operation, accepting: OperationToastOptions[]): void {
+    if (accepting.length === 0) return;
     this.#stopRunning(operation.id);
     const wasClosed = this.#dismissed.delete(operation.id);
     // a toast that the user closed may still be leaving: the end is a toast of its own
@@ -235,7 +273,11 @@ export class ToastController {
   }
 
   #show(id: string, look: ToastLook, operationId?: string): void {
+    // of the ids that are forgotten first, an update makes this the last
+    this.#shown.delete(id);
     this.#shown.add(id);
+    // a failure that is tried again is none any more
+    this.#failures.delete(id);
     this.#context.adapter.show({ ...look, id, onClose: () => this.#onClose(id, operationId) });
   }
 
@@ -260,6 +302,16 @@ export class ToastController {
   #toastId(operationId: string): string {
     return `trunkline-op:${this.#context.realmName()}:${operationId}`;
   }
+}
+
+/** One end can come twice: announced to the tenant first, then to its owner. */
+function hasSeenEnd(
+  options: OperationToastOptions,
+  { attempt }: Operation,
+  before: Operation | undefined,
+): boolean {
+  const wasOver = before?.attempt === attempt && isTerminal(before.state);
+  return wasOver && accepts(options, before);
 }
 
 function accepts(options: OperationToastOptions, { type, scope }: Operation): boolean {

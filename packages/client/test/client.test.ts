@@ -1,4 +1,10 @@
-import { HandlerSet, type Registry, type Settings, toAddress } from '@trunkline/client';
+import {
+  HandlerSet,
+  type Registry,
+  type Settings,
+  type ToastAdapter,
+  toAddress,
+} from '@trunkline/client';
 import { PLATFORM, type ReceivedEvent } from '@trunkline/contract';
 import { expect, test, vi } from 'vitest';
 import { connectAs, newPages, pass } from './harness.ts';
@@ -340,4 +346,213 @@ test('the first page-wide settings win, and others throw', () => {
   configure(page.registry, '/a');
   expect(() => configure(page.registry, '/b')).toThrow('called before with other settings');
   expect(page.registry.settings.url).toBe('/a');
+});
+
+const progress = (percentage: number, operationId = 'op') =>
+  page.server.send({
+    type: 'operation:progress',
+    data: { operationId, operationType: 'user-import', percentage },
+  });
+const fail = (operationId: string) =>
+  page.server.send({
+    type: 'operation:error',
+    data: { operationId, operationType: 'user-import', error: operationId },
+  });
+
+/** What an adapter has on the screen. */
+function newScreen() {
+  const shown = new Map<string, string>();
+  const toast: ToastAdapter = {
+    show: ({ id, title }) => void shown.set(id, title),
+    dismiss: (id) => void shown.delete(id),
+  };
+  return { shown, toast };
+}
+
+test('what a client that was closed as unused has left on the screen goes with its user', async () => {
+  const { shown, toast } = newScreen();
+  const lease = connectAs(page, '42', { toast });
+  lease.client.toasts.mount(() => ({}));
+  await pass();
+  fail('x');
+  await pass();
+  lease.release();
+  await pass(60_000);
+  connectAs(page, '42', { toast }).release();
+  expect([...shown.values()]).toEqual(['User Import failed']);
+  page.server.answer = { userId: '7' };
+  connectAs(page, '7', { toast });
+  expect([...shown.values()]).toEqual([]);
+});
+
+test('a client that is left to somebody else does not linger', async () => {
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+  const { shown, toast } = newScreen();
+  const old = connectAs(page, '42', { toast });
+  old.client.toasts.mount(() => ({}));
+  await pass();
+  fail('x');
+  await pass();
+  page.server.answer = { userId: '7' };
+  connectAs(page, '7', { toast });
+  await pass();
+  old.release();
+  expect(page.server.clients).toHaveLength(1);
+  expect(old.client.state.get().status).toBe('closed');
+  expect([...shown.values()]).toEqual([]);
+});
+
+test('each attempt asks for a token anew', async () => {
+  let asked = 0;
+  const getToken = () => `token-${++asked}`;
+  const { client } = await join({ getToken });
+  page.server.drop();
+  await pass(30_000);
+  page.server.answer = { error: { code: 100, message: 'busy', temporary: true } };
+  page.server.drop();
+  await pass(3000);
+  page.server.answer = { error: { code: 109, message: 'token expired' } };
+  await pass(60_000);
+  page.server.answer = { userId: '42' };
+  client.reconnect();
+  await pass();
+  const tokens = page.server.connects.map(({ token }) => token);
+  expect(tokens.length).toBeGreaterThan(5);
+  expect(tokens).toEqual(tokens.map((_, i) => `token-${i + 1}`));
+  expect(client.state.get().status).toBe('live');
+});
+
+test('each attempt of a network that is down asks anew, too', async () => {
+  let asked = 0;
+  page.server.isUp = false;
+  await join({ getToken: () => `token-${++asked}` });
+  await pass(60_000);
+  expect(asked).toBeGreaterThan(2);
+  page.server.isUp = true;
+  await pass(30_000);
+  expect(page.server.connects.map(({ token }) => token)).toEqual([`token-${asked}`]);
+});
+
+test('no token means that nobody is logged in', async () => {
+  const { client } = await join({ getToken: () => null });
+  expect(client.state.get().status).toBe('auth-failed');
+  expect(page.server.connects).toEqual([]);
+});
+
+test('a token that comes late is used at once', async () => {
+  page.server.answer = ({ token }) => (token === 'late' ? { userId: '42' } : { close: 3500 });
+  const lease = connectAs(page, '42');
+  await pass();
+  expect(lease.client.state.get().status).toBe('auth-failed');
+  lease.configure({ getToken: () => 'late' });
+  await pass();
+  expect(lease.client.state.get().status).toBe('live');
+  lease.configure({ getToken: () => 'later' });
+  await pass();
+  expect(page.server.connects).toHaveLength(2);
+});
+
+test("two pages of one user: both hear, the newest one's token counts, and none stays", async () => {
+  const heard: string[] = [];
+  const as = (name: string) => ({
+    getToken: () => name,
+    onGap: () => void heard.push(`gap ${name}`),
+    onError: () => void heard.push(`error ${name}`),
+  });
+  const a = connectAs(page, '42', as('a'));
+  const handlers = new HandlerSet();
+  handlers.subscribe('a:1', () => {
+    throw new Error('broken');
+  });
+  a.client.attach(handlers);
+  await pass();
+  const b = connectAs(page, '42', as('b'));
+  const loseSome = async () => {
+    page.server.send({ type: 'a:1' });
+    await pass();
+    page.server.drop();
+    page.server.loseHistory();
+    await pass(30_000);
+  };
+  await loseSome();
+  expect(heard).toEqual(['error a', 'error b', 'gap a', 'gap b']);
+  heard.length = 0;
+  b.release();
+  await loseSome();
+  expect(heard).toEqual(['error a', 'gap a']);
+  connectAs(page, '42');
+  a.release();
+  heard.length = 0;
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  await loseSome();
+  expect(heard).toEqual([]);
+  expect(page.server.connects.map(({ token }) => token)).toEqual(['a', 'b', 'a', undefined]);
+});
+
+test('one onGap that many hooks share is called once', async () => {
+  const onGap = vi.fn<(given?: unknown) => void>();
+  await join({ onGap });
+  await join({ onGap });
+  page.server.drop();
+  page.server.loseHistory();
+  await pass(30_000);
+  expect(onGap).toHaveBeenCalledTimes(1);
+});
+
+test('a gap is told even if the connection fails during its replay', async () => {
+  const onGap = vi.fn<(given?: unknown) => void>();
+  const { client } = await join({ onGap });
+  let isFirst = true;
+  const stop = client.state.subscribe(() => {
+    if (client.state.get().status !== 'syncing' || !isFirst) return;
+    isFirst = false;
+    page.server.drop();
+  });
+  page.server.drop();
+  page.server.loseHistory();
+  await pass(60_000);
+  stop();
+  expect(isFirst).toBe(false);
+  expect(client.state.get().status).toBe('live');
+  expect(onGap.mock.calls).toEqual([[{ channels: ['@user', '@all'] }]]);
+});
+
+test('operations that fail to be shown still refresh their tables', async () => {
+  const errors: unknown[] = [];
+  const { client } = await join({ onError: (error) => errors.push(error) });
+  const refresh = vi.spyOn(client.refreshes, 'onEvent');
+  vi.spyOn(client.toasts, 'update').mockImplementation(() => {
+    throw new Error('broken');
+  });
+  progress(10);
+  await pass();
+  expect(refresh).toHaveBeenCalledTimes(1);
+  expect(errors).toHaveLength(1);
+});
+
+test('a channel that was left has no memory', async () => {
+  const { events } = await join();
+  const channels = ['@user', 'chat:1'];
+  page.server.answer = { userId: '42', channels };
+  page.server.drop();
+  await pass(30_000);
+  page.server.send({ type: 'a:1', id: 'same' }, { channel: 'chat:1' });
+  page.server.answer = { userId: '42', channels: ['@user'] };
+  await pass();
+  page.server.drop();
+  await pass(30_000);
+  page.server.answer = { userId: '42', channels };
+  page.server.drop();
+  await pass(30_000);
+  page.server.send({ type: 'a:1', id: 'same' }, { channel: 'chat:1' });
+  await pass();
+  expect(events).toHaveLength(2);
+});
+
+test('a bad url leaves nothing behind', async () => {
+  const connect = (url: string) =>
+    page.registry.acquire({ url, userId: '42', tenantId: undefined }, {});
+  expect(() => connect('http://[')).toThrow('Invalid URL');
+  expect(() => connect('http://[')).toThrow('Invalid URL');
+  expect(page.registry.clients.get()).toEqual([]);
 });

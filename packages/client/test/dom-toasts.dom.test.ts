@@ -73,3 +73,26 @@ test('waits while the pointer is on it', () => {
   vi.advanceTimersByTime(5000);
   expect(items()).toHaveLength(0);
 });
+
+test('waits while it has the focus, also through an update', () => {
+  const toasts = createDomToasts();
+  toasts.show(view({ durationMs: 5000 }));
+  const [item] = items();
+  item?.dispatchEvent(new Event('pointerenter'));
+  item?.dispatchEvent(new Event('focusin'));
+  toasts.show(view({ durationMs: 5000 }));
+  item?.dispatchEvent(new Event('pointerleave'));
+  vi.advanceTimersByTime(60_000);
+  expect(items()).toHaveLength(1);
+  item?.dispatchEvent(new Event('focusout'));
+  vi.advanceTimersByTime(5000);
+  expect(items()).toHaveLength(0);
+});
+
+test('the button says what it closes', () => {
+  const toasts = createDomToasts();
+  toasts.show(view());
+  toasts.show(view({ title: 'User Import completed' }));
+  const label = items()[0]?.querySelector('button')?.getAttribute('aria-label');
+  expect(label).toBe('Close: User Import completed');
+});

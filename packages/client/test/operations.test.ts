@@ -109,3 +109,29 @@ test('late progress of an ended operation does not wake it', () => {
   store.apply(progress(90));
   expect(onChange).toHaveBeenCalledTimes(1);
 });
+
+test('of two operations, each is marked stalled in its time', () => {
+  const store = new OperationStore({ onChange: () => {}, onForget: () => {} });
+  store.apply(complete({ operationId: 'ended' }));
+  store.apply(progress(10));
+  vi.advanceTimersByTime(60_000);
+  store.apply(progress(10, { operationId: 'second' }));
+  vi.advanceTimersByTime(60_000);
+  expect(store.get('op')?.isStalled).toBe(true);
+  expect(store.get('second')?.isStalled).toBe(false);
+  vi.advanceTimersByTime(60_000);
+  expect(store.get('second')?.isStalled).toBe(true);
+});
+
+test('a message that is no text is none', () => {
+  expect(after(complete({}, { message: { text: 'no' } }))?.message).toBe('User Import completed');
+  expect(after(error('x', { message: ['no'] }))?.message).toBe('User Import failed');
+});
+
+test('an operation is the user’s own as soon as one event is addressed to them', () => {
+  const toAll = { scope: 'tenant' };
+  const announced = event('operation:progress', {}, toAll);
+  expect(after(announced)?.scope).toBe('tenant');
+  expect(after(announced, progress(1), announced)?.scope).toBe('user');
+  expect(after(event('operation:complete', {}, toAll), complete())?.scope).toBe('user');
+});

@@ -38,6 +38,26 @@ test('a refused login is tried again on focus, at most every 30 s', async () => 
   expect(client.state.get().status).toBe('live');
 });
 
+test.each([3502, 3501])(
+  'closed with %i: tried again on focus, like a refused login',
+  async (close) => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {});
+    page.server.answer = { close };
+    const { client } = connectAs(page, '42');
+    await pass();
+    expect(client.state.get().status).toBe('closed');
+    page.server.answer = { userId: '42' };
+    await pass(29_000);
+    window.dispatchEvent(new Event('focus'));
+    await pass();
+    expect(page.server.connects).toHaveLength(1);
+    await pass(1000);
+    window.dispatchEvent(new Event('focus'));
+    await pass();
+    expect(client.state.get().status).toBe('live');
+  },
+);
+
 test('a long silence is checked on return, and a dead connection replaced', async () => {
   const { client } = connectAs(page, '42');
   await pass();

@@ -1,5 +1,5 @@
 import { type RefreshContext, TableRefresher, type TableRefreshOptions } from '@trunkline/client';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { connectAs, newPages, pass } from './harness.ts';
 
 const page = newPages();
@@ -115,6 +115,25 @@ test('nothing missed: no call after a proven recovery', async () => {
   page.server.drop();
   await pass(30_000);
   expect(calls).toEqual([]);
+});
+
+test('after a gap, each table waits for its own moment within 3 s', async () => {
+  const [users, roles] = [open(['users']), open(['roles'])];
+  const { client } = connectAs(page, '42');
+  await pass();
+  vi.spyOn(Math, 'random').mockReturnValue(0.999);
+  page.server.drop();
+  page.server.loseHistory();
+  for (let i = 0; i < 100 && client.state.get().status !== 'resyncing'; i++) {
+    await pass(10);
+  }
+  const counts = () => [users.length, roles.length];
+  expect([client.state.get().status, ...counts()]).toEqual(['resyncing', 0, 0]);
+  await pass(2900);
+  expect(counts()).toEqual([0, 0]);
+  await pass(100);
+  expect(counts()).toEqual([1, 1]);
+  expect(client.state.get().status).toBe('live');
 });
 
 test('a gap refreshes every mounted table once within 3 s', async () => {

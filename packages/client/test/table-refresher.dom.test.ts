@@ -220,3 +220,20 @@ test('the trailing call is cancelled by the end, and by cancel', () => {
   vi.advanceTimersByTime(5000);
   expect(calls).toHaveLength(2);
 });
+
+test("an app's own detail may have a source, too", () => {
+  start();
+  signal({ source: 'server', rows: 3 });
+  expect(calls).toEqual([
+    { table: 'users', reason: 'manual', detail: { source: 'server', rows: 3 } },
+  ]);
+});
+
+test('a clock that is set back holds no refresh', () => {
+  start();
+  signal();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  signal();
+  vi.advanceTimersByTime(1000);
+  expect(calls).toHaveLength(2);
+});

@@ -1,5 +1,5 @@
 import { type ToastAdapter, ToastQueue, type ToastView } from '@trunkline/client';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 const view = (id: string) => ({ id, title: id }) as ToastView;
 
@@ -16,8 +16,7 @@ test('holds the newest 50 toasts until the adapter is loaded', async () => {
   queue.dismiss('58');
   expect(shown).toEqual([]);
   resolve(adapter);
-  await promise;
-  await Promise.resolve();
+  await new Promise((done) => setImmediate(done));
   expect(shown).toHaveLength(49);
   expect(shown).not.toContain('9');
   expect(shown).not.toContain('58');
@@ -57,4 +56,25 @@ test('an adapter that could not be loaded is loaded again with the next toast', 
   await new Promise((resolve) => setImmediate(resolve));
   expect(errors).toHaveLength(1);
   expect(shown).toEqual(['a', 'b']);
+});
+
+test('a load that fails, or throws at once, is tried again without another toast', async () => {
+  vi.useFakeTimers();
+  const errors: unknown[] = [];
+  const shown: string[] = [];
+  let attempts = 0;
+  const load = () => {
+    if (++attempts === 1) throw new Error('thrown');
+    if (attempts === 2) return Promise.reject(new Error('network'));
+    return Promise.resolve({ show: ({ id }: ToastView) => void shown.push(id), dismiss: () => {} });
+  };
+  const queue = new ToastQueue(
+    () => load,
+    (error) => errors.push(error),
+  );
+  queue.show(view('a'));
+  await vi.advanceTimersByTimeAsync(60_000);
+  vi.useRealTimers();
+  expect(errors).toHaveLength(2);
+  expect(shown).toEqual(['a']);
 });

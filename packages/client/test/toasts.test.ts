@@ -17,7 +17,7 @@ beforeEach(() => {
   screen.clear();
   log.length = 0;
   operations = new OperationStore({
-    onChange: (operation) => toasts.update(operation),
+    onChange: (operation, before) => toasts.update(operation, before),
     onForget: (id) => toasts.forget(id),
   });
   toasts = new ToastController({
@@ -346,4 +346,74 @@ test('clear removes everything, also what has ended', () => {
   toasts.clear();
   wait(10_000);
   expect(titles()).toEqual([]);
+});
+
+test('clear finds what is still open after fifty others', () => {
+  mount();
+  fail('x', {}, { operationId: 'failed' });
+  progress(1, { operationId: 'running' });
+  wait(1000);
+  for (let i = 0; i < 60; i++) {
+    complete({ operationId: `op-${i}` });
+    screen.delete(`trunkline-op:acme:op-${i}`);
+  }
+  expect(screen.size).toBe(2);
+  toasts.clear();
+  expect(titles()).toEqual([]);
+});
+
+test('what no page accepts any more goes to the background, at its next news', () => {
+  let options: OperationToastOptions = {};
+  toasts.mount(() => options);
+  progress(10);
+  progress(10, { operationId: 'b' });
+  wait(1000);
+  options = { types: ['other'] };
+  progress(20);
+  expect(screen.get(ID)).toMatchObject({
+    title: 'User Import is running in the background',
+    durationMs: 3000,
+  });
+  complete({ operationId: 'b' });
+  expect(screen.has('trunkline-op:acme:b')).toBe(false);
+});
+
+test('what only the page that leaves has accepted goes to the background', () => {
+  mount({ types: ['other'] });
+  const leave = mount();
+  progress(10);
+  progress(10, { operationId: 'kept', operationType: 'other' });
+  wait(1000);
+  leave();
+  expect(titles()).toEqual(['User Import is running in the background', 'Other - 10%']);
+});
+
+test('an operation that is announced to the tenant first is still its owner’s, and ends once', () => {
+  const ends: string[] = [];
+  mount({ onComplete: () => void ends.push('own') });
+  mount({ include: 'tenant', onComplete: () => void ends.push('all') });
+  complete({}, { scope: 'tenant' });
+  expect(ends).toEqual(['all']);
+  complete();
+  complete();
+  complete({}, { scope: 'tenant' });
+  expect(ends).toEqual(['all', 'own']);
+  expect(titles()).toEqual(['User Import completed']);
+});
+
+test('render may leave a word out by undefined', () => {
+  mount({ render: () => ({ title: undefined, description: undefined }) as never });
+  progress(10, { message: 'Reading' });
+  wait(400);
+  expect(screen.get(ID)).toMatchObject({ title: 'User Import - 10%', description: 'Reading' });
+});
+
+test('a clock that is set back stops no toast', () => {
+  mount();
+  progress(10);
+  wait(400);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  progress(20);
+  wait(250);
+  expect(titles()).toEqual(['User Import - 20%']);
 });
