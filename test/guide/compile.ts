@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What the compiler said, by file; the key '' holds what belongs to no file. */
 export type Diagnostics = ReadonlyMap<string, readonly string[]>;
 
-/** The compiler's settings: the guide's code is printed for a project that is not strict. */
+/** How to compile. */
+interface CompileOptions {
+  /** Default: `false`, because the guide's code is printed for a project that is not strict. */
+  readonly strict?: boolean;
+}
+
 const compilerOptions = {
   target: 'es2024',
   lib: ['es2024', 'dom', 'dom.iterable'],
@@ -16,7 +22,6 @@ const compilerOptions = {
   moduleResolution: 'bundler',
   moduleDetection: 'force',
   jsx: 'react-jsx',
-  strict: false,
   experimentalDecorators: true,
   emitDecoratorMetadata: true,
   allowImportingTsExtensions: true,
@@ -32,13 +37,17 @@ const compilerOptions = {
  * the guide does: `@/…` are the demo's aliases, and `../../infrastructure/…` from a file two folders
  * deep is the demo server's.
  */
-export async function compile(files: ReadonlyMap<string, string>): Promise<Diagnostics> {
-  // One folder per process: two test runs at the same time do not meet.
-  const project = join(root, 'test/guide/project', String(process.pid));
+export async function compile(
+  files: ReadonlyMap<string, string>,
+  { strict = false }: CompileOptions = {},
+): Promise<Diagnostics> {
+  // A folder of its own: two test runs at the same time do not meet.
+  const project = join(root, 'test/guide/project', randomUUID());
   const inDemo = (folder: string) => relative(project, join(root, 'apps/demo', folder));
   const tsconfig = {
     compilerOptions: {
       ...compilerOptions,
+      strict,
       rootDirs: ['.', inDemo('server/src')],
       paths: { '@/*': [`${inDemo('server/src')}/*`, `${inDemo('web/src')}/*`] },
     },

@@ -1,0 +1,50 @@
+/** What the documents' code imports from the reader's own app, by file. */
+export const readersModules: Readonly<Record<string, string>> = {
+  'auth.ts': `export declare function useAuth(): {
+    user: { id: string } | null;
+    getAccessToken: () => Promise<string | null>;
+  };`,
+  'users.ts': `import type { JSX } from 'react';
+    interface User { id: string; name: string }
+    export declare function useUsers(): { users: User[]; refetch: () => Promise<void> };
+    export declare function UserTable(props: { users: User[] }): JSX.Element;
+    export declare function saveUsers(csvData: string): Promise<{ imported: number }>;`,
+  'snackbar.ts': `export declare const snackbar: {
+    put(id: string, look: {
+      tone: 'running' | 'success' | 'error' | 'cancelled';
+      title: string;
+      text: string;
+      percentage: number | undefined;
+      durationMs: number;
+      onClose: () => void;
+    }): void;
+    remove(id: string): void;
+  };`,
+  'sessions.ts': `import type { Principal } from '@trunkline/server';
+    interface Session { userId: string; tenantId: string; roles: string[]; expiresAt: number }
+    export declare const sessions: {
+      find(id: string): Promise<Session | null>;
+      principalOf(cookies: string | undefined): Promise<Principal | null>;
+    };`,
+  'chats.ts': `export declare const chats: {
+    of(userId: string): Promise<string[]>;
+    hasMember(chatId: string, userId: string): Promise<boolean>;
+  };`,
+  'report-job.ts': `export interface ReportJob {
+    tenantId: string;
+    userId: string;
+    reportId: string;
+  }`,
+  'database.ts': `interface Transaction {
+      update(table: string, id: string, changes: object): Promise<void>;
+    }
+    export declare class Database {
+      transaction(run: (transaction: Transaction) => Promise<void>): Promise<void>;
+    }`,
+  'broker.ts': `import type { Broker } from '@trunkline/server';
+    export declare const sharedBroker: Broker;`,
+  'user-import.service.ts': `export declare class UserImportService {
+    importUsers(csvData: string, userId: string): Promise<void>;
+  }`,
+  'app.module.ts': 'export declare class AppModule {}',
+};
