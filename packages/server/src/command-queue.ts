@@ -32,19 +32,24 @@ export class CommandQueue {
     for (const { size } of commands) this.#count(1, size);
     const { maxCommands, maxBytes } = this.#options;
     if (this.#unfinished > maxCommands || this.#bytes > maxBytes) throw disconnects.tooManyRequests;
-    for (const command of commands) this.#enqueue(command);
+    for (const command of commands) void this.#enqueue(command);
   }
 
-  #enqueue({ command, size }: SizedCommand): void {
-    const channel = channelOf(command);
+  async #enqueue(sized: SizedCommand): Promise<void> {
+    const channel = channelOf(sized.command);
     const before = channel === null ? undefined : this.#tails.get(channel);
-    const running = (before ?? this.#connecting).then(async () => {
-      await this.#options.run(command);
-      this.#count(-1, -size);
-      if (channel !== null && this.#tails.get(channel) === running) this.#tails.delete(channel);
-    });
-    if (channel !== null) this.#tails.set(channel, running);
-    if (command.method === 'connect') this.#connecting = running;
+    const running = this.#runAfter(before ?? this.#connecting, sized);
+    if (sized.command.method === 'connect') this.#connecting = running;
+    if (channel === null) return;
+    this.#tails.set(channel, running);
+    await running;
+    if (this.#tails.get(channel) === running) this.#tails.delete(channel);
+  }
+
+  async #runAfter(before: Promise<void>, { command, size }: SizedCommand): Promise<void> {
+    await before;
+    await this.#options.run(command);
+    this.#count(-1, -size);
   }
 
   #count(commands: number, bytes: number): void {

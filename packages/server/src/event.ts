@@ -29,6 +29,8 @@ export interface SealedEvent {
   readonly json: string;
   /** UTF-8 bytes of the JSON text. */
   readonly bytes: number;
+  /** Of a signal that accompanies an event: that event's id. */
+  readonly cause?: string;
 }
 
 /** The event is not one: wrong type or data. The message says what was expected. */
@@ -59,20 +61,18 @@ export function sealEvent(
   limits: Pick<Limits, 'maxEventBytes'>,
 ): SealedEvent {
   checkEvent(event);
-  const sealed = seal(ulid(), event, address);
-  if (sealed.bytes > limits.maxEventBytes) {
-    throw tooLarge(event.type, sealed.bytes, limits.maxEventBytes);
-  }
-  return sealed;
+  return seal(ulid(), event, address, limits);
 }
 
 /**
  * The signal on a realm's `@all` channel that rows of these tables changed (design D8). `cause` is
- * the id of the event that says so; without one the signal is its own cause.
+ * the id of the event that says so; without one the signal is its own cause. Throws
+ * `InvalidEventError` or `PayloadTooLargeError`.
  */
 export function sealRefreshSignal(
   tables: readonly string[],
   address: Pick<EventAddress, 'realm' | 'origin'>,
+  limits: Pick<Limits, 'maxEventBytes'>,
   cause?: string,
 ): SealedEvent {
   if (!isTableNames(tables) || tables.length === 0) {
@@ -81,10 +81,16 @@ export function sealRefreshSignal(
   const id = ulid();
   const scope = address.realm.kind === 'tenant' ? 'tenant' : 'platform';
   const data: RefreshSignal = { tables: [...tables], cause: cause ?? id };
-  return seal(id, { type: REFRESH_EVENT, data }, { ...address, scope });
+  const sealed = seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);
+  return cause === undefined ? sealed : { ...sealed, cause };
 }
 
-function seal(id: string, { type, data, metadata }: AppEvent, address: EventAddress): SealedEvent {
+function seal(
+  id: string,
+  { type, data, metadata }: AppEvent,
+  address: EventAddress,
+  { maxEventBytes }: Pick<Limits, 'maxEventBytes'>,
+): SealedEvent {
   const { realm, scope, room, origin } = address;
   const envelope: Envelope = {
     v: 1,
@@ -99,7 +105,9 @@ function seal(id: string, { type, data, metadata }: AppEvent, address: EventAddr
     ...(origin === undefined ? {} : { origin }),
   };
   const json = serialise(envelope);
-  return { id, json, bytes: Buffer.byteLength(json) };
+  const bytes = Buffer.byteLength(json);
+  if (bytes > maxEventBytes) throw tooLarge(type, bytes, maxEventBytes);
+  return { id, json, bytes };
 }
 
 function checkEvent(event: AppEvent): void {

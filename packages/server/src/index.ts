@@ -23,7 +23,12 @@ export { defaultLimits, type HistoryLimits, type Limits } from './limits.ts';
 export { consoleLog, describeError, type Log } from './log.ts';
 export { type DrainOptions, Node, type NodeOptions, type NodeStats } from './node.ts';
 export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
-export { type Receipt, type SendEventOptions, sendEvent } from './receipt.ts';
+export {
+  InvalidIdempotencyKeyError,
+  type Receipt,
+  type SendEventOptions,
+  sendEvent,
+} from './receipt.ts';
 export type { RoomRequest, RoomRule, RoomRules } from './rooms.ts';
 export { type AttachOptions, attach, type Door } from './upgrade.ts';
 export { withTimeout } from './with-timeout.ts';

@@ -78,12 +78,12 @@ export const defaultLimits: Limits = {
 
 /** The defaults with some of them replaced. Throws a `RangeError` for limits that cannot work. */
 export function resolveLimits(changes: Partial<Limits> = {}): Limits {
-  const limits: Limits = { ...defaultLimits, ...changes };
-  for (const [name, value] of Object.entries(flatten(limits))) {
-    if (typeof value !== 'number' || !(value > 0)) {
-      throw new RangeError(`limits.${name} must be a number above 0, got ${String(value)}`);
-    }
-  }
+  const { history, userHistory, ...flat } = changes;
+  const limits: Limits = {
+    ...resolve('limits', defaultLimits, flat),
+    history: resolveHistory('limits.history', defaultLimits.history, history),
+    userHistory: resolveHistory('limits.userHistory', defaultLimits.userHistory, userHistory),
+  };
   if (limits.pongTimeoutMs >= limits.pingIntervalMs) {
     throw new RangeError('limits.pongTimeoutMs must be smaller than limits.pingIntervalMs');
   }
@@ -102,9 +102,25 @@ export function resolveLimits(changes: Partial<Limits> = {}): Limits {
   return limits;
 }
 
-function flatten(limits: Limits): Record<string, unknown> {
-  const { history, userHistory, ...rest } = limits;
-  const nested = (prefix: string, of: HistoryLimits) =>
-    Object.fromEntries(Object.entries(of).map(([name, value]) => [`${prefix}.${name}`, value]));
-  return { ...rest, ...nested('history', history), ...nested('userHistory', userHistory) };
+/** A history's limits with some of them replaced. Throws a `RangeError` for what cannot work. */
+export function resolveHistory(
+  name: string,
+  defaults: HistoryLimits,
+  changes: Partial<HistoryLimits> = {},
+): HistoryLimits {
+  if (typeof changes !== 'object' || changes === null) {
+    throw new RangeError(`${name} must be { size?, ttlMs?, maxBytes? }, got ${String(changes)}`);
+  }
+  return resolve(name, defaults, changes);
+}
+
+// A field that is there but `undefined` is as good as absent: so come options that are passed on.
+function resolve<T extends object>(name: string, defaults: T, changes: Partial<T>): T {
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  for (const [field, value] of given) {
+    if (typeof value !== 'number' || !(value > 0)) {
+      throw new RangeError(`${name}.${field} must be a number above 0, got ${String(value)}`);
+    }
+  }
+  return { ...defaults, ...(Object.fromEntries(given) as Partial<T>) };
 }

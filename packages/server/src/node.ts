@@ -45,6 +45,8 @@ export interface DrainOptions {
 /** Counters and sizes of a node. */
 export interface NodeStats {
   readonly connections: number;
+  /** Of the connections, those that nobody has authenticated yet. */
+  readonly unauthenticated: number;
   readonly channels: number;
   /** Deliveries that the second realm check stopped. Anything but 0 is a bug: tell us. */
   readonly isolationViolations: number;
@@ -71,7 +73,7 @@ export class Node {
     this.limits = resolveLimits(options.limits);
     this.log = harmlessLog(options.log ?? consoleLog);
     this.hub = new Hub((subscriber, channel) => this.#onIsolationViolation(subscriber, channel));
-    this.rooms = new Rooms(options.rooms);
+    this.rooms = new Rooms(options.rooms ?? {}, this.limits.history);
     this.authenticate = options.authenticate;
     this.roomsOf = options.roomsOf ?? (() => []);
     this.#broker = options.broker ?? new MemoryBroker();
@@ -125,8 +127,7 @@ export class Node {
   historyOf({ target }: Channel): HistoryLimits | null {
     if (target.kind === 'user') return this.limits.userHistory;
     if (target.kind !== 'room') return this.limits.history;
-    const history = this.rooms.ruleOf(target.room)?.history;
-    return history === false ? null : { ...this.limits.history, ...history };
+    return this.rooms.historyOf(target.room);
   }
 
   /** Does this channel, by its key, keep any history? */
@@ -170,6 +171,7 @@ export class Node {
   stats(): NodeStats {
     return {
       connections: this.hub.connections.size,
+      unauthenticated: this.hub.unauthenticated,
       channels: this.hub.channels,
       isolationViolations: this.#isolationViolations,
     };

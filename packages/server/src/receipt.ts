@@ -1,9 +1,14 @@
 import { type Channel, channelKey } from '@trunkline/contract';
 import { BrokerUnavailableError } from './broker/broker.ts';
 import type { SealedEvent } from './event.ts';
+import { describeError } from './log.ts';
 import type { Node } from './node.ts';
 
-/** What became of a send. Never "delivered": receivers may be away. */
+/**
+ * What became of a send. Never "delivered": receivers may be away. The `id` is the one of this
+ * call's event; a repeat under the same idempotency key is not published, and gets the position of
+ * the first one.
+ */
 export type Receipt =
   /** The broker stored it (history on) and announced it. Without history `epoch` is `''`. */
   | {
@@ -19,24 +24,35 @@ export type Receipt =
 
 /** How to publish an event. */
 export interface SendEventOptions {
-  /** Repeats with the same key on the same channel within 5 minutes are dropped. */
+  /** 1 to 128 UTF-8 bytes. Repeats with it on the same channel within 5 minutes are dropped. */
   readonly idempotencyKey?: string;
   /** Reject when the event was not or may not be published. Default: say so in the receipt. */
   readonly required?: boolean;
 }
 
+/** The idempotency key is none: empty, too long or no string. The message says what was expected. */
+export class InvalidIdempotencyKeyError extends TypeError {
+  override readonly name = 'InvalidIdempotencyKeyError';
+  readonly code = 'INVALID_IDEMPOTENCY_KEY';
+}
+
+const MAX_KEY_BYTES = 128;
+/** The key of an accompanying signal is made from its event's, and names that one's channel. */
+const MAX_SIGNAL_KEY_BYTES = 1024;
+
 /**
  * Publishes a sealed event. An outage does not reject, it is said in the receipt and logged:
  * a finished import must not be reported as failed because a toast could not be sent. A malformed
- * id is no outage: it rejects with a `TypeError`.
+ * id or idempotency key is no outage: it rejects with a `TypeError`.
  */
 export async function sendEvent(
   node: Node,
   channel: Channel,
-  { id, json }: SealedEvent,
+  { id, json, cause }: SealedEvent,
   { idempotencyKey, required = false }: SendEventOptions = {},
 ): Promise<Receipt> {
   channelKey(channel);
+  checkKey(idempotencyKey, cause === undefined ? MAX_KEY_BYTES : MAX_SIGNAL_KEY_BYTES);
   try {
     const options = idempotencyKey === undefined ? {} : { idempotencyKey };
     const { epoch, offset } = await node.publish(channel, json, options);
@@ -44,8 +60,18 @@ export async function sendEvent(
   } catch (error) {
     const status = error instanceof BrokerUnavailableError ? 'dropped' : 'unknown';
     const reason = error instanceof Error ? error.message : String(error);
-    node.log.warn('send_not_accepted', { event: id, status, reason });
+    node.log.warn('send_not_accepted', { event: id, status, error: describeError(error) });
     if (required) throw error;
     return { id, status, reason };
   }
+}
+
+// Any two senders that leave it empty would mean the same event.
+function checkKey(key: unknown, maxBytes: number): void {
+  if (key === undefined) return;
+  if (typeof key === 'string' && key !== '' && Buffer.byteLength(key) <= maxBytes) return;
+  const got = typeof key === 'string' ? `${Buffer.byteLength(key)} bytes` : typeof key;
+  throw new InvalidIdempotencyKeyError(
+    `An idempotency key is a string of 1 to ${maxBytes} UTF-8 bytes, got ${got}; leave it out to send each time`,
+  );
 }

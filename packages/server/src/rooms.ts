@@ -1,4 +1,4 @@
-import type { HistoryLimits } from './limits.ts';
+import { type HistoryLimits, resolveHistory } from './limits.ts';
 import type { Principal } from './principal.ts';
 
 /** What a room's rule decides about one client's wish to enter. */
@@ -24,21 +24,60 @@ export interface RoomRule {
 /** Rules by pattern: `*` stands for any run of characters, the first match wins. */
 export type RoomRules = Readonly<Record<string, RoomRule>>;
 
+interface CompiledRule {
+  readonly pattern: RegExp;
+  /** The app's own object, so that its `authorize` finds its `this`. */
+  readonly rule: RoomRule;
+  readonly history: HistoryLimits | null;
+}
+
 /** Finds the rule of a room. */
 export class Rooms {
-  readonly #rules: readonly { pattern: RegExp; rule: RoomRule }[];
+  readonly #rules: readonly CompiledRule[];
+  readonly #history: HistoryLimits;
 
-  /** Throws a `TypeError` for a pattern that no room's name can match. */
-  constructor(rules: RoomRules = {}) {
+  /** Throws a `TypeError` or `RangeError` for a pattern, a rule or a history that cannot work. */
+  constructor(rules: RoomRules, history: HistoryLimits) {
+    this.#history = history;
     this.#rules = Object.entries(rules).map(([pattern, rule]) => ({
       pattern: compile(pattern),
-      rule,
+      rule: checkRule(pattern, rule),
+      history: historyOf(pattern, rule, history),
     }));
   }
 
   ruleOf(room: string): RoomRule | undefined {
-    return this.#rules.find(({ pattern }) => pattern.test(room))?.rule;
+    return this.#find(room)?.rule;
   }
+
+  /** What a room keeps; `null`: nothing. */
+  historyOf(room: string): HistoryLimits | null {
+    const found = this.#find(room);
+    return found ? found.history : this.#history;
+  }
+
+  #find(room: string): CompiledRule | undefined {
+    return this.#rules.find(({ pattern }) => pattern.test(room));
+  }
+}
+
+function checkRule(pattern: string, rule: RoomRule): RoomRule {
+  if (typeof rule !== 'object' || rule === null) {
+    throw new TypeError(`The rule of rooms '${pattern}' must be { history?, authorize? }`);
+  }
+  if (rule.authorize !== undefined && typeof rule.authorize !== 'function') {
+    throw new TypeError(`The authorize of rooms '${pattern}' must be a function`);
+  }
+  return rule;
+}
+
+function historyOf(
+  pattern: string,
+  { history }: RoomRule,
+  defaults: HistoryLimits,
+): HistoryLimits | null {
+  if (history === false) return null;
+  return resolveHistory(`The history of rooms '${pattern}'`, defaults, history);
 }
 
 function compile(pattern: string): RegExp {

@@ -1,2 +1,3 @@
 export { SlowBroker, type SlowBrokerOptions } from './broker/slow.ts';
 export { Session, type SessionInit } from './session.ts';
+export { attachWith } from './upgrade.ts';

@@ -10,6 +10,7 @@ import { CLOSE_GRACE_MS, WebSocketTransport } from './transport.ts';
 
 /** Pieces in which one message may arrive; a client that needs more is no client. */
 const MAX_BUFFERED_CHUNKS = 1024;
+const MAX_LOGGED_ORIGIN = 200;
 
 /** How a node is attached to an HTTP server. */
 export interface AttachOptions {
@@ -17,8 +18,6 @@ export interface AttachOptions {
   path?: string;
   /** Origins that may connect besides the server's own, e.g. `https://app.example.com`. */
   origins?: readonly string[];
-  /** Makes the session of a connection. Default: `new Session(init)`. */
-  createSession?: (init: SessionInit) => Session;
 }
 
 /** A node's door on an HTTP server. */
@@ -27,17 +26,35 @@ export interface Door {
   detach(): void;
 }
 
+/** The paths of a server's doors, by their upgrade listeners. */
+type Doors = Map<UpgradeListener, string>;
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+const doorsOf = new WeakMap<Server, Doors>();
+
 /** Lets WebSocket clients in through an HTTP server. Upgrades of other paths are left alone. */
 export function attach(server: Server, node: Node, options: AttachOptions = {}): Door {
-  const { path = '/connection/websocket', origins = [] } = options;
-  const createSession = options.createSession ?? ((init) => new Session(init));
-  const sockets = newSocketServer(node);
+  return attachWith(server, node, options, (init) => new Session(init));
+}
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (pathOf(request) !== path) return refuseIfAlone(server, socket);
-    if (node.isDraining) return refuse(socket, '503 Service Unavailable', 'Retry-After: 1');
+/** As `attach`, with sessions of another make. */
+export function attachWith(
+  server: Server,
+  node: Node,
+  options: AttachOptions,
+  createSession: (init: SessionInit) => Session,
+): Door {
+  const { path = '/connection/websocket', origins = [] } = options;
+  const sockets = newSocketServer(node);
+  const doors: Doors = doorsOf.get(server) ?? new Map();
+  doorsOf.set(server, doors);
+
+  const onUpgrade: UpgradeListener = (request, socket, head) => {
+    if (pathOf(request) !== path) return refuseUnknown(server, doors, request, socket);
+    if (isFull(node)) return refuse(socket, '503 Service Unavailable', 'Retry-After: 1');
     if (!isAllowedOrigin(request.headers, origins)) {
-      node.log.warn('origin_rejected', { origin: String(request.headers.origin) });
+      const origin = String(request.headers.origin).slice(0, MAX_LOGGED_ORIGIN);
+      node.log.warn('origin_rejected', { origin });
       return refuse(socket, '403 Forbidden');
     }
     if (carriesToken(request) || !speaksJson(request)) return refuse(socket, '400 Bad Request');
@@ -46,8 +63,19 @@ export function attach(server: Server, node: Node, options: AttachOptions = {}):
       bind(webSocket, createSession({ node, transport, handshake: handshakeOf(request) }));
     });
   };
+  doors.set(onUpgrade, path);
   server.on('upgrade', onUpgrade);
-  return { detach: () => server.off('upgrade', onUpgrade) };
+  return {
+    detach: () => {
+      doors.delete(onUpgrade);
+      server.off('upgrade', onUpgrade);
+    },
+  };
+}
+
+/** Has it no place for one more stranger, or for anybody, because it is about to stop? */
+function isFull({ isDraining, hub, limits }: Node): boolean {
+  return isDraining || hub.unauthenticated >= limits.maxUnauthenticated;
 }
 
 /** Only JSON is spoken here. An empty header offers nothing; ws would answer 400 to it. */
@@ -103,9 +131,17 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?', 1)[0] ?? '/';
 }
 
-// Another listener may own the path. When there is none, an unanswered upgrade would hang.
-function refuseIfAlone(server: Server, socket: Duplex): void {
-  if (server.listenerCount('upgrade') === 1) refuse(socket, '404 Not Found');
+// Another listener may own the path. When all are doors of ours, an unanswered upgrade would hang;
+// each of them gets here, the first one answers.
+function refuseUnknown(
+  server: Server,
+  doors: Doors,
+  request: IncomingMessage,
+  socket: Duplex,
+): void {
+  const isOurs = [...doors.values()].includes(pathOf(request));
+  if (isOurs || server.listenerCount('upgrade') > doors.size || socket.writableEnded) return;
+  refuse(socket, '404 Not Found');
 }
 
 function refuse(socket: Duplex, status: string, ...headers: string[]): void {

@@ -2,7 +2,7 @@ import type { NodeOptions } from '@trunkline/server';
 import { ProtocolError } from '@trunkline/server';
 import { State } from 'centrifuge';
 import { expect, test } from 'vitest';
-import { acme, connected, eventOf, fromToken, RawClient, serve } from './harness.ts';
+import { connected, eventOf, fromToken, RawClient, serve } from './harness.ts';
 
 const never = async () => await new Promise<never>(() => {});
 const open = { authorize: () => true };

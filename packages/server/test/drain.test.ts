@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { connected, RawClient, roomChannel, serve, upgrade, userChannel } from './harness.ts';
 
 const rooms = { 'chat:*': { authorize: () => true } };
-const nothing = { connections: 0, channels: 0, isolationViolations: 0 };
+const nothing = { connections: 0, unauthenticated: 0, channels: 0, isolationViolations: 0 };
 
 /** Keeps count of what a node has subscribed. */
 class CountingBroker extends MemoryBroker {

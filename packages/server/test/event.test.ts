@@ -166,15 +166,21 @@ test("an operation's percentage is never wrong", () => {
 });
 
 test('a refresh signal names its tables and its cause, itself when there is no other', () => {
-  const signal = sealRefreshSignal(['users'], { realm: acme }, 'event-id');
+  const signal = sealRefreshSignal(['users'], { realm: acme }, defaultLimits, 'event-id');
   expect(JSON.parse(signal.json)).toMatchObject({
     type: 'trunkline:refresh',
     scope: 'tenant',
     data: { tables: ['users'], cause: 'event-id' },
   });
-  const own = sealRefreshSignal(['users'], { realm: PLATFORM });
+  const own = sealRefreshSignal(['users'], { realm: PLATFORM }, defaultLimits);
   expect(JSON.parse(own.json)).toMatchObject({ scope: 'platform', data: { cause: own.id } });
-  expect(() => sealRefreshSignal([], { realm: acme })).toThrow(/at least one/);
+  expect(() => sealRefreshSignal([], { realm: acme }, defaultLimits)).toThrow(/at least one/);
+});
+
+test('a refresh signal is no larger than an event may be', () => {
+  const tables = Array.from({ length: 20_000 }, (_, n) => `table_${n}`);
+  const sealing = () => sealRefreshSignal(tables, { realm: acme }, defaultLimits);
+  expect(sealing).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE' }));
 });
 
 test.each([99, 2000, 100.5])('a reply is never an error of code %d', (code) => {

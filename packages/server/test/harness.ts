@@ -4,7 +4,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Channel, Realm } from '@trunkline/contract';
 import {
   type AttachOptions,
-  attach,
   type History,
   type Log,
   MemoryBroker,
@@ -12,7 +11,7 @@ import {
   type NodeOptions,
   type OnPublication,
 } from '@trunkline/server';
-import { Session, type SessionInit } from '@trunkline/server/testing';
+import { attachWith, Session, type SessionInit } from '@trunkline/server/testing';
 import { Centrifuge, type Options } from 'centrifuge';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
@@ -55,16 +54,21 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+/** How a test's node is attached: with sessions of its own make, if it likes. */
+interface AttachTestOptions extends AttachOptions {
+  createSession?: (init: SessionInit) => Session;
+}
+
 export async function startServer(
   options: Partial<NodeOptions> = {},
-  attachOptions: AttachOptions = {},
+  { createSession = (init) => new Session(init), ...attachOptions }: AttachTestOptions = {},
 ): Promise<TestServer> {
   const log = new MemoryLog();
   const node = new Node({ authenticate: fromToken, log, ...options });
   const http = createServer((_request, response) => response.writeHead(404).end());
   const sockets = trackSockets(http);
   const clients: Centrifuge[] = [];
-  attach(http, node, attachOptions);
+  attachWith(http, node, attachOptions, createSession);
   await node.start();
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

@@ -207,7 +207,12 @@ async function play(seed: number, script: readonly Step[], totals: Record<string
   expect(server.node.stats().isolationViolations).toBe(0);
   for (const { client } of actors) client.disconnect();
   await server.node.hub.emptied();
-  expect(server.node.stats()).toEqual({ connections: 0, channels: 0, isolationViolations: 0 });
+  expect(server.node.stats()).toEqual({
+    connections: 0,
+    unauthenticated: 0,
+    channels: 0,
+    isolationViolations: 0,
+  });
   await server.stop();
 }
 

@@ -1,12 +1,14 @@
 import {
   BrokerUnavailableError,
+  defaultLimits,
   MemoryBroker,
   Node,
   type SealedEvent,
+  sealRefreshSignal,
   sendEvent,
 } from '@trunkline/server';
 import { afterEach, expect, test, vi } from 'vitest';
-import { fromToken, MemoryLog, roomChannel, userChannel } from './harness.ts';
+import { acme, fromToken, MemoryLog, roomChannel, userChannel } from './harness.ts';
 
 const event: SealedEvent = { id: 'event-1', json: '{"v":1}', bytes: 7 };
 
@@ -52,6 +54,41 @@ test('a repeated idempotency key gets the position of the first send', async () 
   const once = { idempotencyKey: 'k' };
   const first = await sendEvent(node, userChannel('ada'), event, once);
   expect(await sendEvent(node, userChannel('ada'), event, once)).toEqual(first);
+});
+
+test("a repeat's receipt has its own id and the position of the first", async () => {
+  const { node } = nodeWith();
+  const once = { idempotencyKey: 'k' };
+  const first = await sendEvent(node, userChannel('ada'), event, once);
+  const repeat = await sendEvent(node, userChannel('ada'), { ...event, id: 'event-2' }, once);
+  expect(repeat).toEqual({ ...first, id: 'event-2' });
+});
+
+test.each<[string, unknown]>([
+  ['an empty key', ''],
+  ['a key of 129 bytes', 'x'.repeat(129)],
+  ['a key of 65 letters and 130 bytes', 'ä'.repeat(65)],
+  ['a number', 7],
+  ['null', null],
+])('%s is no idempotency key: it rejects and publishes nothing', async (_name, idempotencyKey) => {
+  const { node, log } = nodeWith();
+  const sending = sendEvent(node, userChannel('ada'), event, { idempotencyKey } as never);
+  await expect(sending).rejects.toMatchObject({
+    name: 'InvalidIdempotencyKeyError',
+    code: 'INVALID_IDEMPOTENCY_KEY',
+  });
+  expect(await sendEvent(node, userChannel('ada'), event)).toMatchObject({ offset: 1 });
+  expect(log.records).toEqual([]);
+});
+
+test('the key of an accompanying signal may name the channel of its event too', async () => {
+  const { node } = nodeWith();
+  const signal = sealRefreshSignal(['users'], { realm: acme }, defaultLimits, event.id);
+  const channel = { realm: acme, target: { kind: 'all' } } as const;
+  const sent = await sendEvent(node, channel, signal, { idempotencyKey: 'x'.repeat(500) });
+  expect(sent).toMatchObject({ status: 'accepted' });
+  const tooLong = sendEvent(node, channel, signal, { idempotencyKey: 'x'.repeat(1_025) });
+  await expect(tooLong).rejects.toMatchObject({ code: 'INVALID_IDEMPOTENCY_KEY' });
 });
 
 test('dropped: the broker says that it published nothing', async () => {

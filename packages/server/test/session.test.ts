@@ -6,6 +6,8 @@ import { acme, connected, HeldHistoryBroker, MemoryLog, RawClient, serve } from 
 
 const ada: Principal = { userId: 'ada', realm: acme, roles: [] };
 
+const empty = { connections: 0, unauthenticated: 0, channels: 0, isolationViolations: 0 };
+
 /** Lets the promises of that many steps settle. */
 async function microtasks(count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) await Promise.resolve();
@@ -74,7 +76,7 @@ test('a client that goes away during authenticate leaves nothing behind', async 
   await server.node.hub.emptied();
   answer.resolve(ada);
   await new Promise(setImmediate);
-  expect(server.node.stats()).toEqual({ connections: 0, channels: 0, isolationViolations: 0 });
+  expect(server.node.stats()).toEqual(empty);
 });
 
 test('a client that goes away while its history is read leaves nothing behind', async () => {
@@ -89,7 +91,7 @@ test('a client that goes away while its history is read leaves nothing behind', 
   expect(server.node.stats().channels).toBe(0);
   broker.release();
   await new Promise(setImmediate);
-  expect(server.node.stats()).toEqual({ connections: 0, channels: 0, isolationViolations: 0 });
+  expect(server.node.stats()).toEqual(empty);
 });
 
 test('the last one leaving and a new one joining at once end in a channel that is announced', async () => {

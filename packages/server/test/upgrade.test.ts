@@ -107,6 +107,50 @@ test('two nodes share one HTTP server, each at its own path', async () => {
   await second.stop();
 });
 
+test('a path that none of several doors has gets 404, as long as nobody else listens', async () => {
+  const server = await serve();
+  const second = new Node({ authenticate: fromToken, log: new MemoryLog() });
+  const door = attach(server.http, second, { path: '/second' });
+  const [unknown, known] = ['/third', '/second'].map((path) =>
+    server.url.replace('/connection/websocket', path),
+  ) as [string, string];
+  expect((await upgrade(unknown)).status).toBe(404);
+  expect((await upgrade(known)).status).toBe(101);
+  expect((await upgrade(server.url)).status).toBe(101);
+  server.http.on('upgrade', (request, socket) => {
+    if (request.url === '/third') socket.end('HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n');
+  });
+  expect((await upgrade(unknown)).status).toBe(418);
+  door.detach();
+  await second.stop();
+});
+
+test('more strangers than there is room for get 503, until one of them is known or gone', async () => {
+  const server = await serve({ limits: { maxUnauthenticated: 2 } });
+  const [first, second] = [
+    await new RawClient(server.url).open(),
+    await new RawClient(server.url).open(),
+  ];
+  expect(server.node.stats()).toMatchObject({ connections: 2, unauthenticated: 2 });
+  const refusal = await upgrade(server.url);
+  expect(refusal).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  await first.connect('acme/ada');
+  expect(server.node.stats()).toMatchObject({ connections: 2, unauthenticated: 1 });
+  const third = await new RawClient(server.url).open();
+  expect((await upgrade(server.url)).status).toBe(503);
+  second.socket.terminate();
+  await expect.poll(() => server.node.stats().unauthenticated).toBe(1);
+  expect((await upgrade(server.url)).status).toBe(101);
+  expect(third.closeCode).toBeNull();
+});
+
+test('of a long origin the log holds 200 characters', async () => {
+  const server = await serve();
+  expect((await upgrade(server.url, { origin: `http://${'x'.repeat(5_000)}` })).status).toBe(403);
+  const [rejection] = server.log.records;
+  expect(rejection?.fields?.['origin']).toHaveLength(200);
+});
+
 test('JSON in a binary frame is taken', async () => {
   const server = await serve();
   const client = await new RawClient(server.url).open();

@@ -9,6 +9,7 @@ import type {
   StreamPosition,
 } from './broker.ts';
 import { ItemStore, type Stream } from './item-store.ts';
+import { PublishedKeys } from './published-keys.ts';
 
 /** Options of the memory engine. */
 export interface MemoryBrokerOptions {
@@ -20,12 +21,15 @@ export interface MemoryBrokerOptions {
   streamTtlMs?: number;
   /** Streams that keep their epoch and offset; the least recently used go first. Default 100,000. */
   maxStreams?: number;
+  /** Idempotency keys remembered in all; the oldest go first. Default 100,000. */
+  maxIdempotencyKeys?: number;
+  /** Idempotency keys remembered for one tenant. Default 10,000. */
+  maxIdempotencyKeysPerTenant?: number;
 }
 
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const IDEMPOTENCY_MS = 5 * 60 * 1000;
-const MAX_IDEMPOTENCY_KEYS = 100_000;
 const SWEEP_MS = 1_000;
 const EPOCH_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
@@ -37,7 +41,7 @@ export class MemoryBroker implements Broker {
   /** Least recently used first. */
   readonly #streams = new Map<string, Stream>();
   readonly #subscribed = new Set<string>();
-  readonly #published = new Map<string, { position: StreamPosition; expiresAt: number }>();
+  readonly #published: PublishedKeys;
   readonly #items: ItemStore;
   readonly #streamTtlMs: number;
   readonly #maxStreams: number;
@@ -49,6 +53,11 @@ export class MemoryBroker implements Broker {
       options.maxBytes ?? 64 * MIB,
       options.maxBytesPerTenant ?? 16 * MIB,
     );
+    this.#published = new PublishedKeys({
+      ttlMs: IDEMPOTENCY_MS,
+      maxKeys: options.maxIdempotencyKeys ?? 100_000,
+      maxKeysPerTenant: options.maxIdempotencyKeysPerTenant ?? 10_000,
+    });
     this.#streamTtlMs = options.streamTtlMs ?? 7 * DAY_MS;
     this.#maxStreams = options.maxStreams ?? 100_000;
   }
@@ -70,10 +79,10 @@ export class MemoryBroker implements Broker {
     const now = performance.now(); // a jump of the wall clock must not empty the history
     const key =
       options.idempotencyKey === undefined ? null : `${channel}\n${options.idempotencyKey}`;
-    const earlier = key === null ? undefined : this.#published.get(key);
-    if (earlier && earlier.expiresAt > now) return earlier.position;
+    const earlier = key === null ? undefined : this.#published.find(key, now);
+    if (earlier) return earlier;
     const { publication, position } = this.#append(channel, data, options, now);
-    if (key !== null) this.#remember(key, position, now);
+    if (key !== null) this.#published.remember(tenantIdOf(channel), key, position, now);
     if (this.#subscribed.has(channel)) this.#onPublication(channel, publication, position.epoch);
     return position;
   }
@@ -130,31 +139,19 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  #remember(key: string, position: StreamPosition, now: number): void {
-    this.#published.delete(key);
-    this.#published.set(key, { position, expiresAt: now + IDEMPOTENCY_MS });
-    if (this.#published.size <= MAX_IDEMPOTENCY_KEYS) return;
-    const [oldest] = this.#published.keys();
-    if (oldest !== undefined) this.#published.delete(oldest);
-  }
-
   #sweep(now: number): void {
     for (const [channel, stream] of this.#streams) {
       const isForgotten = stream.forgetAt <= now && !this.#subscribed.has(channel);
       if (isForgotten || stream.expiresAt <= now) this.#items.drop(stream);
       if (isForgotten) this.#streams.delete(channel);
     }
-    for (const [key, { expiresAt }] of this.#published) {
-      if (expiresAt > now) break; // in order of insertion, so of expiry
-      this.#published.delete(key);
-    }
+    this.#published.forgetExpired(now);
   }
 }
 
 function newStream(channel: string): Stream {
-  const realm = parseChannelKey(channel)?.realm;
   return {
-    tenantId: realm?.kind === 'tenant' ? realm.tenantId : '',
+    tenantId: tenantIdOf(channel),
     epoch: newEpoch(),
     top: 0,
     items: [],
@@ -162,6 +159,12 @@ function newStream(channel: string): Stream {
     expiresAt: Infinity,
     forgetAt: Infinity,
   };
+}
+
+/** Whose bounds a channel counts to; `''` is the platform. */
+function tenantIdOf(channel: string): string {
+  const realm = parseChannelKey(channel)?.realm;
+  return realm?.kind === 'tenant' ? realm.tenantId : '';
 }
 
 /** Eight random letters: the name of one life of a stream. */

@@ -89,6 +89,27 @@ test('forgets a stream that nobody touched for its time, and the bytes it held',
   await broker.stop();
 });
 
+test("a tenant's flood of idempotency keys evicts its own oldest, nobody else's", async () => {
+  const broker = new MemoryBroker({ maxIdempotencyKeys: 8, maxIdempotencyKeysPerTenant: 3 });
+  const publish = async (channel: string, key: number) =>
+    (await broker.publish(channel, tenBytes, { ...keep(), idempotencyKey: `${key}` })).offset;
+  expect(await publish(foreignRoom, 1)).toBe(1);
+  for (let key = 1; key <= 50; key += 1) await publish(room, key);
+  expect(await publish(foreignRoom, 1)).toBe(1);
+  expect(await publish(room, 48)).toBe(48);
+  expect(await publish(room, 47)).toBe(51);
+});
+
+test('a full node forgets the oldest idempotency keys of whatever tenant', async () => {
+  const broker = new MemoryBroker({ maxIdempotencyKeys: 3 });
+  const publish = async (channel: string, key: number) =>
+    (await broker.publish(channel, tenBytes, { ...keep(), idempotencyKey: `${key}` })).offset;
+  await publish(foreignRoom, 1);
+  for (let key = 1; key <= 3; key += 1) await publish(room, key);
+  expect(await publish(room, 1)).toBe(1);
+  expect(await publish(foreignRoom, 1)).toBe(2);
+});
+
 test('an idempotency key is forgotten after 5 minutes', async () => {
   vi.useFakeTimers();
   const { broker } = await brokerWith({});
