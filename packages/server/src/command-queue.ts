@@ -1,12 +1,15 @@
 import { disconnects } from './errors.ts';
 import type { Command, SizedCommand } from './protocol.ts';
+import { TimeBudget } from './time-budget.ts';
 
 /** How much of one client may be unfinished, and what is done with each command. */
 export interface CommandQueueOptions {
   readonly maxCommands: number;
   readonly maxBytes: number;
+  /** Milliseconds from a command's arrival to its answer. */
+  readonly answerMs: number;
   /** Must not reject. */
-  run(command: Command): Promise<void>;
+  run(command: Command, time: TimeBudget): Promise<void>;
 }
 
 /**
@@ -47,8 +50,10 @@ export class CommandQueue {
   }
 
   async #runAfter(before: Promise<void>, { command, size }: SizedCommand): Promise<void> {
+    // Waiting counts too: the client's patience begins when it sends.
+    const time = new TimeBudget(this.#options.answerMs);
     await before;
-    await this.#options.run(command);
+    await this.#options.run(command, time);
     this.#count(-1, -size);
   }
 

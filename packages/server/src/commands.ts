@@ -25,8 +25,8 @@ export async function connect(
   session: Session,
   id: number,
   request: ConnectRequest,
+  time: TimeBudget,
 ): Promise<void> {
-  const time = session.newBudget();
   const principal = await authenticate(session, request, time);
   session.enter(principal);
   const targets = await ownTargets(session, principal, time);
@@ -41,12 +41,12 @@ export async function subscribe(
   session: Session,
   id: number,
   request: SubscribeRequest,
+  time: TimeBudget,
 ): Promise<void> {
   const { principal } = session;
   const { channel: room } = request;
   requireRoom(room);
   requireFree(session, room);
-  const time = session.newBudget();
   await authorize(session, principal, request, time);
   requireFree(session, room); // the server may have subscribed it meanwhile
   const subscription = newSubscription(session, principal, { kind: 'room', room }, false);

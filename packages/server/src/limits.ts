@@ -34,10 +34,10 @@ export interface Limits {
   /** Milliseconds that a client has for its pong; then 3012. Default 8 s. */
   readonly pongTimeoutMs: number;
   /**
-   * Milliseconds that one command may take, its hooks and the broker together: a connect
-   * (`authenticate`, `roomsOf`, the joins) is then closed with 3004, a subscribe (`authorize`, the
-   * join) gets error 100. Default 4 s: a stock client gives up on a command after 5 s, and must
-   * hear of the failure before.
+   * Milliseconds from a command's arrival to its answer, the app's hooks and the broker together:
+   * a connect (`authenticate`, `roomsOf`, the joins) is then closed with 3004, a subscribe
+   * (`authorize`, the join) gets error 100. Default 4 s: a stock client gives up on a command
+   * after 5 s, and must hear of the failure before.
    */
   readonly hookTimeoutMs: number;
   /** Milliseconds that a send waits for the broker; then its receipt says `unknown`. Default 2 s. */

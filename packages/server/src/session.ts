@@ -25,7 +25,7 @@ import {
 } from './protocol.ts';
 import type { Joined } from './recovery.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
-import { TimeBudget } from './time-budget.ts';
+import type { TimeBudget } from './time-budget.ts';
 import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
 
 /** What a session is made from. */
@@ -74,7 +74,8 @@ export class Session implements SubscriptionOwner {
     this.#commands = new CommandQueue({
       maxCommands: limits.maxPendingCommands,
       maxBytes: MAX_PENDING_MESSAGES * limits.maxMessageBytes,
-      run: (command) => this.#run(command),
+      answerMs: limits.hookTimeoutMs,
+      run: (command, time) => this.#run(command, time),
     });
     this.#deadline.set(limits.connectDeadlineMs, () => this.close(disconnects.stale));
     node.hub.addConnection(this);
@@ -148,7 +149,7 @@ export class Session implements SubscriptionOwner {
 
   /**
    * What was known before the connect command; kept no longer than until it is used, so that a
-   * second connect is an error. From here on lateness is ours: the command's budget sees to it.
+   * second connect is an error. From here on lateness is ours: the command's time is bounded.
    */
   takeHandshake(): Handshake {
     if (!this.#handshake) throw disconnects.badRequest;
@@ -193,21 +194,16 @@ export class Session implements SubscriptionOwner {
     this.write(unsubscribePush(subscription.wireName, unsubscribed.insufficientState));
   }
 
-  /** The time that one command may take, all its steps together. */
-  newBudget(): TimeBudget {
-    return new TimeBudget(this.node.limits.hookTimeoutMs);
-  }
-
   /**
-   * Awaits one of the app's hooks, no longer than the budget allows. A room's `authorize` may
+   * Awaits one of the app's hooks, no longer than the command's time allows. A room's `authorize` may
    * refuse in the protocol's own words (`ProtocolError`); whatever else it throws is logged here
    * and becomes error 100. The hooks of a connect have no reply to put an error in: whatever they
    * throw, a `ProtocolError` too, closes with 3004, only a `Disconnect` with its own code.
    */
-  async hook<T>(name: string, budget: TimeBudget, call: () => T | Promise<T>): Promise<T> {
+  async hook<T>(name: string, time: TimeBudget, call: () => T | Promise<T>): Promise<T> {
     const calling = Promise.resolve().then(call);
     try {
-      return await this.whileOpen(budget.spend(name, calling));
+      return await this.whileOpen(time.spend(name, calling));
     } catch (error) {
       if (isDisconnect(error) || error instanceof ProtocolError) throw error;
       const fields = { hook: name, client: this.id, error: describeError(error) };
@@ -230,21 +226,21 @@ export class Session implements SubscriptionOwner {
     return true;
   }
 
-  async #run(command: Command): Promise<void> {
+  async #run(command: Command, time: TimeBudget): Promise<void> {
     try {
-      await this.#execute(command);
+      await this.#execute(command, time);
     } catch (error) {
       this.#fail(command, error);
     }
   }
 
-  async #execute(command: Command): Promise<void> {
+  async #execute(command: Command, time: TimeBudget): Promise<void> {
     if (this.#isClosed) return;
-    if (command.method === 'connect') return await connect(this, command.id, command.request);
+    if (command.method === 'connect') return await connect(this, command.id, command.request, time);
     if (!this.#principal) throw disconnects.badRequest;
     switch (command.method) {
       case 'subscribe':
-        return await subscribe(this, command.id, command.request);
+        return await subscribe(this, command.id, command.request, time);
       case 'unsubscribe':
         return unsubscribe(this, command.id, command.channel);
       case 'send':

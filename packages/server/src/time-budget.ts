@@ -1,6 +1,6 @@
 import { withTimeout } from './with-timeout.ts';
 
-/** The time that the steps of one command share. */
+/** The time that the steps of one command share, from now on. */
 export class TimeBudget {
   readonly #totalMs: number;
   readonly #startedAt = performance.now();

@@ -149,6 +149,22 @@ test('hooks and joins of a connect share one time: 3004 before the client gives 
   ]);
 });
 
+test('waiting behind a hook that hangs counts: the client is answered before it gives up', async () => {
+  const server = await serve({
+    rooms: { 'hung:*': { authorize: never } },
+    limits: { hookTimeoutMs: 200 },
+  });
+  const client = await connected(server, 'acme/ada');
+  const startedAt = performance.now();
+  client.send(
+    { id: 2, subscribe: { channel: 'hung:1' } },
+    { id: 3, unsubscribe: { channel: 'hung:1' } },
+    { id: 4, subscribe: { channel: 'hung:1' } },
+  );
+  expect(await client.reply(4)).toEqual({ id: 4, error: failed });
+  expect(performance.now() - startedAt).toBeLessThan(350);
+});
+
 test('joins that never end are logged too', async () => {
   const server = await serve({ limits: { hookTimeoutMs: 30 } });
   server.node.history = never;
