@@ -13,17 +13,20 @@ const SettingsContext = createContext<Settings>({});
 export function TrunklineProvider(props: TrunklineProviderProps): ReactElement {
   const { children, url, tenantId, toast } = props;
   const latest = useLatest(props);
+  // what this provider does not say, the page says, or nobody
   const hasToken = props.getToken !== undefined;
+  const hasOnError = props.onError !== undefined;
+  const hasOnGap = props.onGap !== undefined;
   const settings = useMemo<Settings>(
     () => ({
       url,
       tenantId,
       toast,
       getToken: hasToken ? () => latest.current.getToken?.() ?? null : undefined,
-      onError: (error) => (latest.current.onError ?? reportToPage)(error),
-      onGap: (gap) => (latest.current.onGap ?? pageRegistry().settings.onGap)?.(gap),
+      onError: hasOnError ? (error) => latest.current.onError?.(error) : undefined,
+      onGap: hasOnGap ? (gap) => latest.current.onGap?.(gap) : undefined,
     }),
-    [url, tenantId, toast, hasToken, latest],
+    [url, tenantId, toast, hasToken, hasOnError, hasOnGap, latest],
   );
   return <SettingsContext.Provider value={settings}>{children}</SettingsContext.Provider>;
 }
@@ -32,10 +35,4 @@ export function TrunklineProvider(props: TrunklineProviderProps): ReactElement {
 export function useSettings(): Settings {
   const own = useContext(SettingsContext);
   return mergeSettings(pageRegistry().settings, own);
-}
-
-function reportToPage(error: unknown): void {
-  const { onError } = pageRegistry().settings;
-  if (onError) onError(error);
-  else console.error('[trunkline]', error);
 }

@@ -1,5 +1,6 @@
 import {
   type Address,
+  addressKey,
   CONNECTING,
   type ConnectionState,
   Consumer,
@@ -8,9 +9,10 @@ import {
   type Settings,
   toAddress,
 } from '@trunkline/client';
-import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
+import { type RefObject, useCallback, useMemo, useState, useSyncExternalStore } from 'react';
 import { loadToasts } from './load-toasts.ts';
 import { useSettings } from './provider.tsx';
+import { useLastingEffect } from './use-lasting-effect.ts';
 import { useLatest } from './use-latest.ts';
 import { useBrowserLayoutEffect } from './use-layout-effect.ts';
 
@@ -21,6 +23,11 @@ export interface ClientHook {
   readonly settings: Settings;
 }
 
+interface Said {
+  readonly settings: Settings;
+  readonly plug: Plug | undefined;
+}
+
 /** Joins the user's connection while mounted; `plug` joins more than the events. */
 export function useClient(userId: string, plug?: Plug): ClientHook {
   const settings = useSettings();
@@ -28,16 +35,21 @@ export function useClient(userId: string, plug?: Plug): ClientHook {
   const address = useAddress(userId, settings);
   const latest = useLatest({ settings, plug });
   // in the layout phase, so that nobody hears the old user's events between commit and effects
-  useBrowserLayoutEffect(
-    () => consumer.attach(address, latest.current.settings, latest.current.plug),
-    [consumer, address, latest],
-  );
+  const join = useCallback(() => attach(consumer, address, latest), [consumer, address, latest]);
+  useLastingEffect(join, addressKey(address));
+  useBrowserLayoutEffect(() => consumer.configure(settings));
   const state = useSyncExternalStore(
     consumer.watch,
     useCallback(() => consumer.state(address), [consumer, address]),
     () => (address.userId === '' ? IDLE : CONNECTING),
   );
   return { consumer, state, settings };
+}
+
+/** With what is said at that moment. */
+function attach(consumer: Consumer, address: Address, latest: RefObject<Said>): () => void {
+  const { settings, plug } = latest.current;
+  return consumer.attach(address, settings, plug);
 }
 
 function useAddress(given: string, settings: Settings): Address {

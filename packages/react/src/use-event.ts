@@ -1,6 +1,7 @@
 import { type EventHandler, pageRegistry } from '@trunkline/client';
+import { useCallback } from 'react';
+import { useLastingEffect } from './use-lasting-effect.ts';
 import { useLatest } from './use-latest.ts';
-import { useBrowserLayoutEffect } from './use-layout-effect.ts';
 
 /**
  * Calls the newest handler with each event of this type (or pattern) that the page's connection
@@ -8,8 +9,10 @@ import { useBrowserLayoutEffect } from './use-layout-effect.ts';
  */
 export function useEvent<P extends string>(type: P, handler: EventHandler<P>): void {
   const latest = useLatest(handler);
-  useBrowserLayoutEffect(
-    () => pageRegistry().handlers.subscribe(type, (event) => latest.current(event)),
-    [type, latest],
+  useLastingEffect(
+    useCallback(
+      () => pageRegistry().handlers.subscribe(type, (event) => latest.current(event)),
+      [type, latest],
+    ),
   );
 }

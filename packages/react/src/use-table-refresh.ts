@@ -6,6 +6,7 @@ import {
 } from '@trunkline/client';
 import { useCallback, useMemo, useState, useSyncExternalStore } from 'react';
 import { useClient } from './use-client.ts';
+import { useLastingEffect } from './use-lasting-effect.ts';
 import { useBrowserLayoutEffect } from './use-layout-effect.ts';
 
 /** What `useTableRefresh` returns. */
@@ -30,7 +31,7 @@ export function useTableRefresh(
 ): UseTableRefreshResult {
   const [refresher] = useState(() => new TableRefresher({ callback }));
   const names = JSON.stringify(typeof table === 'string' ? [table] : table);
-  useBrowserLayoutEffect(() => refresher.listen(JSON.parse(names)), [refresher, names]);
+  useLastingEffect(useCallback(() => refresher.listen(JSON.parse(names)), [refresher, names]));
   const plug = useCallback<Plug>(({ refreshes }) => refreshes.mount(refresher), [refresher]);
   const { settings } = useClient(userId, plug);
   useBrowserLayoutEffect(() => {

@@ -2,6 +2,7 @@ import { render, renderHook, screen, within } from '@testing-library/react';
 import { Toaster } from 'sonner';
 import { afterEach, expect, test, vi } from 'vitest';
 import { configureTrunkline, type ToastView, useOperationToasts } from '../src/index.ts';
+import { loadToastsOf } from '../src/load-toasts.ts';
 import { newPages, pass } from './setup.ts';
 
 const page = newPages();
@@ -151,6 +152,16 @@ test('without sonner, the built-in toasts', async () => {
   expect(document.querySelector('[data-trunkline-toasts]')?.textContent).toContain(
     'User Import - 20%',
   );
+});
+
+test('sonner that could not be fetched is no missing sonner', async () => {
+  const failing = (error: Error) =>
+    loadToastsOf(async () => {
+      throw error;
+    });
+  const words = 'Failed to fetch dynamically imported module: /assets/sonner.js';
+  await expect(failing(new TypeError(words))).rejects.toThrow(words);
+  await expect(failing(new Error('Cannot find package sonner'))).resolves.toHaveProperty('show');
 });
 
 test('an adapter of your own, however many pages ask for toasts', async () => {

@@ -1,5 +1,5 @@
 import { act, render, renderHook, screen } from '@testing-library/react';
-import type { Subscribe } from '@trunkline/client';
+import { pageRegistry, type Subscribe } from '@trunkline/client';
 import { StrictMode, useEffect, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { renderToString } from 'react-dom/server';
@@ -13,6 +13,7 @@ import {
   useTableRefresh,
   useWebSocket,
 } from '../src/index.ts';
+import { EveryHook } from './every-hook.tsx';
 import { newPages, pass } from './setup.ts';
 
 const page = newPages();
@@ -169,16 +170,45 @@ test('a change of page keeps the connection', async () => {
   expect(page.server.connects).toHaveLength(1);
 });
 
-test('another tenant is another identity', async () => {
+test('another tenant is another identity: nothing of the old one stays', async () => {
+  const shown = new Set<string>();
+  const toast = {
+    show: ({ id }: { id: string }) => void shown.add(id),
+    dismiss: (id: string) => void shown.delete(id),
+  };
+  const callback = vi.fn<() => void>();
+  const Work = () => {
+    useOperationToasts('42');
+    useTableRefresh('42', 'users', callback);
+    return null;
+  };
   const App = ({ tenantId }: { tenantId: string }) => (
-    <TrunklineProvider tenantId={tenantId}>
-      <Follow id="42" onEvent={() => {}} />
+    <TrunklineProvider tenantId={tenantId} toast={toast}>
+      <Work />
     </TrunklineProvider>
   );
   const { rerender } = render(<App tenantId="acme" />);
   await pass();
+  const operation = { operationId: 'op', operationType: 'user-import' };
+  page.server.send({ type: 'operation:progress', data: { ...operation, percentage: 10 } });
+  page.server.send({
+    type: 'operation:error',
+    data: { ...operation, operationId: 'b', error: '' },
+  });
+  const metadata = { tablesToRefresh: ['users'] };
+  page.server.send({ type: 'a:1', metadata });
+  page.server.send({ type: 'a:1', metadata });
+  await pass(400);
+  const [acme] = pageRegistry().clients.get();
+  expect([...shown]).toEqual(['trunkline-op:acme:b', 'trunkline-op:acme:op']);
+  expect(callback).toHaveBeenCalledTimes(1);
+  page.server.answer = { userId: '42', realm: { kind: 'tenant', tenantId: 'globex' } };
   rerender(<App tenantId="globex" />);
-  await pass();
+  expect([...shown]).toEqual([]);
+  expect(acme?.operations.values()).toEqual([]);
+  await pass(1000);
+  expect(callback).toHaveBeenCalledTimes(1);
+  expect(pageRegistry().clients.get()).not.toContain(acme);
   expect(page.server.connects.map(({ data }) => data)).toEqual([
     { tenantId: 'acme' },
     { tenantId: 'globex' },
@@ -255,20 +285,85 @@ test('configureTrunkline holds where there is no provider', async () => {
   expect(() => configureTrunkline({ url: '/elsewhere' })).toThrow('other settings');
 });
 
-test('renders on a server without a connection', () => {
-  const Page = () => {
-    const { isConnected, status } = useWebSocket('42');
-    useOperationToasts('42');
-    useTableRefresh('42', 'users', () => {});
-    useEvent('a:1', () => {});
-    return (
-      <p>
-        {String(isConnected)} {status}
-      </p>
-    );
+test('takes over what the server rendered', async () => {
+  const container = document.createElement('div');
+  container.innerHTML = renderToString(<EveryHook />);
+  document.body.append(container);
+  const onRecoverableError = vi.fn<(error: unknown) => void>();
+  const errors = vi.spyOn(console, 'error');
+  // connected already, which the server did not know
+  const other = renderHook(useIt, { initialProps: { id: '42' } });
+  await pass();
+  const { unmount } = render(<EveryHook />, { container, hydrate: true, onRecoverableError });
+  await pass();
+  expect(container.textContent).toBe('true live Live');
+  expect(onRecoverableError).not.toHaveBeenCalled();
+  expect(errors).not.toHaveBeenCalled();
+  unmount();
+  other.unmount();
+});
+
+test("the login page mounts no hook: the old user's toasts go when the next one is in", async () => {
+  const shown = new Set<string>();
+  const toast = {
+    show: ({ title }: { title: string }) => void shown.add(title),
+    dismiss: () => shown.clear(),
   };
-  expect(renderToString(<Page />)).toContain('connecting');
-  expect(page.server.connects).toHaveLength(0);
+  configureTrunkline({ toast });
+  const Layout = ({ id }: { id: string }) => {
+    useOperationToasts(id);
+    return null;
+  };
+  const { rerender } = render(<Layout id="42" />);
+  await pass();
+  const data = { operationId: 'op', operationType: 'user-import', error: 'Row 7' };
+  page.server.send({ type: 'operation:error', data });
+  await pass();
+  rerender(<p>Log in</p>);
+  await pass(60_000);
+  expect([...shown]).toEqual(['User Import failed']);
+  page.server.answer = { userId: '7' };
+  rerender(<Layout id="7" />);
+  expect([...shown]).toEqual([]);
+});
+
+test('settings that come after the mount are heard', async () => {
+  page.server.answer = ({ token }) => (token === 'late' ? { userId: '42' } : { close: 3500 });
+  const Status = () => <p>{useWebSocket('42').status}</p>;
+  const App = ({ token }: { token?: string }) => (
+    <TrunklineProvider getToken={token === undefined ? undefined : () => token}>
+      <Status />
+    </TrunklineProvider>
+  );
+  const { rerender, container } = render(<App />);
+  await pass();
+  expect(container.textContent).toBe('auth-failed');
+  rerender(<App token="late" />);
+  await pass();
+  expect(container.textContent).toBe('live');
+});
+
+test('two providers of one user both hear of a gap, until they leave', async () => {
+  const gaps: string[] = [];
+  configureTrunkline({ onGap: () => void gaps.push('page') });
+  const Part = ({ name }: { name?: string }) => (
+    <TrunklineProvider onGap={name === undefined ? undefined : () => void gaps.push(name)}>
+      <Follow id="42" onEvent={() => {}} />
+      <Follow id="42" onEvent={() => {}} />
+    </TrunklineProvider>
+  );
+  const lose = async () => {
+    page.server.drop();
+    page.server.loseHistory();
+    await pass(30_000);
+  };
+  const { rerender } = render([<Part key="a" name="a" />, <Part key="b" name="b" />]);
+  await pass();
+  await lose();
+  expect(gaps).toEqual(['a', 'b']);
+  rerender([<Part key="a" name="a" />, <Part key="c" />, <Part key="d" />]);
+  await lose();
+  expect(gaps).toEqual(['a', 'b', 'a', 'page']);
 });
 
 test('ConnectionStatus follows the page, and offers a way back', async () => {

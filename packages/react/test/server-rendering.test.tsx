@@ -1,0 +1,14 @@
+// @vitest-environment node
+import { renderToString } from 'react-dom/server';
+import { expect, test, vi } from 'vitest';
+import { EveryHook } from './every-hook.tsx';
+
+test('renders on a server, where there is no window, without a connection', () => {
+  const errors = vi.spyOn(console, 'error');
+  const WebSocket = vi.spyOn(globalThis, 'WebSocket');
+  expect(typeof window).toBe('undefined');
+  const html = renderToString(<EveryHook />);
+  expect(html.replaceAll(/<.*?>/g, '')).toBe('false connecting Not connected');
+  expect(WebSocket).not.toHaveBeenCalled();
+  expect(errors).not.toHaveBeenCalled();
+});
