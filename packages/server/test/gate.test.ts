@@ -1,10 +1,9 @@
 import { SlowBroker } from '@trunkline/server/testing';
 import { expect, test } from 'vitest';
+import { HeldHistoryBroker, LossyBroker } from './broken-brokers.ts';
 import {
   connected,
   eventOf,
-  HeldHistoryBroker,
-  LossyBroker,
   RawClient,
   roomChannel,
   seeded,

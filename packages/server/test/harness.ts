@@ -2,15 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Channel, Realm } from '@trunkline/contract';
-import {
-  type AttachOptions,
-  type History,
-  type Log,
-  MemoryBroker,
-  Node,
-  type NodeOptions,
-  type OnPublication,
-} from '@trunkline/server';
+import { type AttachOptions, type Log, Node, type NodeOptions } from '@trunkline/server';
 import { attachWith, Session, type SessionInit } from '@trunkline/server/testing';
 import { Centrifuge, type Options } from 'centrifuge';
 import { onTestFinished } from 'vitest';
@@ -291,34 +283,6 @@ export async function upgrade(
   request.on('error', reject);
   request.end();
   return await promise;
-}
-
-/** A memory broker that loses announcements on demand. */
-export class LossyBroker extends MemoryBroker {
-  /** How many of the next announcements to lose. */
-  lose = 0;
-
-  override async start(onPublication: OnPublication): Promise<void> {
-    await super.start((...announcement) => {
-      if (this.lose > 0) this.lose -= 1;
-      else onPublication(...announcement);
-    });
-  }
-}
-
-/** A memory broker whose history, once read, is on its way until it is released. */
-export class HeldHistoryBroker extends MemoryBroker {
-  readonly #asked = Promise.withResolvers<void>();
-  readonly #released = Promise.withResolvers<void>();
-  readonly asked: Promise<void> = this.#asked.promise;
-  release = (): void => this.#released.resolve();
-
-  override async history(channel: string, afterOffset: number | null): Promise<History> {
-    const history = await super.history(channel, afterOffset);
-    this.#asked.resolve();
-    await this.#released.promise;
-    return history;
-  }
 }
 
 /** Notes every session of a server and what it was closed with. */

@@ -2,7 +2,8 @@ import type { Principal } from '@trunkline/server';
 import { disconnects, Node } from '@trunkline/server';
 import { Session } from '@trunkline/server/testing';
 import { expect, test } from 'vitest';
-import { acme, connected, HeldHistoryBroker, MemoryLog, RawClient, serve } from './harness.ts';
+import { HeldHistoryBroker } from './broken-brokers.ts';
+import { acme, connected, MemoryLog, RawClient, serve } from './harness.ts';
 
 const ada: Principal = { userId: 'ada', realm: acme, roles: [] };
 
