@@ -54,7 +54,7 @@ export class TestServer {
   readonly #sockets = new Set<TestSocket>();
   readonly #history = new Map<string, object[]>();
   readonly #realWebSocket: typeof WebSocket = globalThis.WebSocket;
-  #epoch = 1;
+  readonly #epochs = new Map<string, number>();
   #ids = 0;
 
   constructor(answer: TestServer['answer']) {
@@ -91,10 +91,13 @@ export class TestServer {
     for (const socket of [...this.#sockets]) socket.shut(code, reason);
   }
 
-  /** What was sent so far cannot be recovered any more. */
-  loseHistory(): void {
-    this.#epoch += 1;
-    this.#history.clear();
+  /** What was sent so far, in this channel or in all, cannot be recovered any more. */
+  loseHistory(channel?: string): void {
+    const channels = channel === undefined ? [...this.#history.keys()] : [channel];
+    for (const name of channels) {
+      this.#epochs.set(name, this.#epochOf(name) + 1);
+      this.#history.delete(name);
+    }
   }
 
   /** @internal */
@@ -148,12 +151,16 @@ export class TestServer {
     position: { recover?: boolean; offset?: number; epoch?: string } | undefined,
   ): object {
     const history = this.#historyOf(channel);
-    const epoch = String(this.#epoch);
+    const epoch = String(this.#epochOf(channel));
     const base = { recoverable: true, positioned: true, epoch, offset: history.length };
     if (!position?.recover) return base;
     const recovered = position.epoch === epoch;
     const publications = recovered ? history.slice(position.offset ?? 0) : [];
     return { ...base, was_recovering: true, recovered, publications };
+  }
+
+  #epochOf(channel: string): number {
+    return this.#epochs.get(channel) ?? 1;
   }
 
   #historyOf(channel: string): object[] {
