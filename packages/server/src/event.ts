@@ -29,8 +29,6 @@ export interface SealedEvent {
   readonly json: string;
   /** UTF-8 bytes of the JSON text. */
   readonly bytes: number;
-  /** Of a signal that accompanies an event: that event's id. */
-  readonly cause?: string;
 }
 
 /** The event is not one: wrong type or data. The message says what was expected. */
@@ -81,8 +79,7 @@ export function sealRefreshSignal(
   const id = ulid();
   const scope = address.realm.kind === 'tenant' ? 'tenant' : 'platform';
   const data: RefreshSignal = { tables: [...tables], cause: cause ?? id };
-  const sealed = seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);
-  return cause === undefined ? sealed : { ...sealed, cause };
+  return seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);
 }
 
 function seal(

@@ -37,8 +37,6 @@ export class InvalidIdempotencyKeyError extends TypeError {
 }
 
 const MAX_KEY_BYTES = 128;
-/** The key of an accompanying signal is made from its event's, and names that one's channel. */
-const MAX_SIGNAL_KEY_BYTES = 1024;
 
 /**
  * Publishes a sealed event. An outage does not reject, it is said in the receipt and logged:
@@ -48,11 +46,11 @@ const MAX_SIGNAL_KEY_BYTES = 1024;
 export async function sendEvent(
   node: Node,
   channel: Channel,
-  { id, json, cause }: SealedEvent,
+  { id, json }: SealedEvent,
   { idempotencyKey, required = false }: SendEventOptions = {},
 ): Promise<Receipt> {
   channelKey(channel);
-  checkKey(idempotencyKey, cause === undefined ? MAX_KEY_BYTES : MAX_SIGNAL_KEY_BYTES);
+  checkKey(idempotencyKey);
   try {
     const options = idempotencyKey === undefined ? {} : { idempotencyKey };
     const { epoch, offset } = await node.publish(channel, json, options);
@@ -67,11 +65,11 @@ export async function sendEvent(
 }
 
 // Any two senders that leave it empty would mean the same event.
-function checkKey(key: unknown, maxBytes: number): void {
+function checkKey(key: unknown): void {
   if (key === undefined) return;
-  if (typeof key === 'string' && key !== '' && Buffer.byteLength(key) <= maxBytes) return;
+  if (typeof key === 'string' && key !== '' && Buffer.byteLength(key) <= MAX_KEY_BYTES) return;
   const got = typeof key === 'string' ? `${Buffer.byteLength(key)} bytes` : typeof key;
   throw new InvalidIdempotencyKeyError(
-    `An idempotency key is a string of 1 to ${maxBytes} UTF-8 bytes, got ${got}; leave it out to send each time`,
+    `An idempotency key is a string of 1 to ${MAX_KEY_BYTES} UTF-8 bytes, got ${got}; leave it out to send each time`,
   );
 }

@@ -1,14 +1,12 @@
 import {
   BrokerUnavailableError,
-  defaultLimits,
   MemoryBroker,
   Node,
   type SealedEvent,
-  sealRefreshSignal,
   sendEvent,
 } from '@trunkline/server';
 import { afterEach, expect, test, vi } from 'vitest';
-import { acme, fromToken, MemoryLog, roomChannel, userChannel } from './harness.ts';
+import { fromToken, MemoryLog, roomChannel, userChannel } from './harness.ts';
 
 const event: SealedEvent = { id: 'event-1', json: '{"v":1}', bytes: 7 };
 
@@ -79,16 +77,6 @@ test.each<[string, unknown]>([
   });
   expect(await sendEvent(node, userChannel('ada'), event)).toMatchObject({ offset: 1 });
   expect(log.records).toEqual([]);
-});
-
-test('the key of an accompanying signal may name the channel of its event too', async () => {
-  const { node } = nodeWith();
-  const signal = sealRefreshSignal(['users'], { realm: acme }, defaultLimits, event.id);
-  const channel = { realm: acme, target: { kind: 'all' } } as const;
-  const sent = await sendEvent(node, channel, signal, { idempotencyKey: 'x'.repeat(500) });
-  expect(sent).toMatchObject({ status: 'accepted' });
-  const tooLong = sendEvent(node, channel, signal, { idempotencyKey: 'x'.repeat(1_025) });
-  await expect(tooLong).rejects.toMatchObject({ code: 'INVALID_IDEMPOTENCY_KEY' });
 });
 
 test('dropped: the broker says that it published nothing', async () => {
