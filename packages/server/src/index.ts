@@ -24,6 +24,7 @@ export { consoleLog, describeError, type Log } from './log.ts';
 export { type DrainOptions, Node, type NodeOptions, type NodeStats } from './node.ts';
 export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
 export {
+  checkIdempotencyKey,
   InvalidIdempotencyKeyError,
   type Receipt,
   type SendEventOptions,

@@ -50,7 +50,7 @@ export async function sendEvent(
   { idempotencyKey, required = false }: SendEventOptions = {},
 ): Promise<Receipt> {
   channelKey(channel);
-  checkKey(idempotencyKey);
+  checkIdempotencyKey(idempotencyKey);
   try {
     const options = idempotencyKey === undefined ? {} : { idempotencyKey };
     const { epoch, offset } = await node.publish(channel, json, options);
@@ -64,8 +64,11 @@ export async function sendEvent(
   }
 }
 
-// Any two senders that leave it empty would mean the same event.
-function checkKey(key: unknown): void {
+/**
+ * Throws `InvalidIdempotencyKeyError` for what is no key; none at all is fine. An empty one would be
+ * shared by all senders that leave theirs empty.
+ */
+export function checkIdempotencyKey(key: unknown): void {
   if (key === undefined) return;
   if (typeof key === 'string' && key !== '' && Buffer.byteLength(key) <= MAX_KEY_BYTES) return;
   const got = typeof key === 'string' ? `${Buffer.byteLength(key)} bytes` : typeof key;
