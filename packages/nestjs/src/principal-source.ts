@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
 import {
   checkPrincipal,
+  describeError,
   type Handshake,
   type Node,
   type Principal,
@@ -43,7 +44,7 @@ export class PrincipalSource {
     try {
       return valid(await withTimeout(asking, hookTimeoutMs, late));
     } catch (error) {
-      this.#node.log.error('hook_failed', { hook: 'authenticate', error: String(error) });
+      this.#node.log.error('hook_failed', { hook: 'authenticate', error: describeError(error) });
       throw new ServiceUnavailableException('Cannot tell who you are right now, try again');
     }
   }

@@ -14,7 +14,7 @@ const CONNECTION_HEADER = 'x-trunkline-connection';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The context of one HTTP request: opened empty, its principal becomes known later. */
-export class RequestContext implements Context {
+class RequestContext implements Context {
   readonly isPrivileged = false;
   readonly origin?: string;
   readonly #source: PrincipalSource;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import {
   type AppEvent,
@@ -8,6 +9,7 @@ import {
   type Realm,
 } from '@trunkline/contract';
 import {
+  checkIdempotencyKey,
   type Node,
   type Receipt,
   type SendEventOptions,
@@ -118,7 +120,7 @@ export class WebSocketService {
     checkOptions('refreshTables', options);
     const context = currentContext();
     const realm = this.#realmOf('refreshTables', options, context);
-    const signal = sealRefreshSignal(tables, { realm, ...originOf(context) });
+    const signal = sealRefreshSignal(tables, { realm, ...originOf(context) }, this.#node.limits);
     return await sendEvent(this.#node, { realm, target: { kind: 'all' } }, signal, options);
   }
 
@@ -166,6 +168,7 @@ export class WebSocketService {
     options: SendOptions,
     context: Context | undefined,
   ): Promise<Receipt> {
+    checkIdempotencyKey(options.idempotencyKey); // before anything: the signal must not go alone
     const sealed = sealEvent(event, addressOf(channel, context), this.#node.limits);
     this.#warnIfLarge(event, sealed.bytes);
     this.#audit(channel, event, options, context);
@@ -187,10 +190,15 @@ export class WebSocketService {
     const tables = metadata?.tablesToRefresh ?? [];
     const isNarrow = target.kind === 'all' || metadata?.refreshScope === 'user';
     if (tables.length === 0 || isNarrow) return;
-    const signal = sealRefreshSignal(tables, { realm, ...originOf(context) }, cause);
-    const key = idempotencyKey && `${channelKey(channel)} ${idempotencyKey}`;
+    const signal = sealRefreshSignal(
+      tables,
+      { realm, ...originOf(context) },
+      this.#node.limits,
+      cause,
+    );
     const all: Channel = { realm, target: { kind: 'all' } };
-    await sendEvent(this.#node, all, signal, key ? { idempotencyKey: key } : {});
+    const key = idempotencyKey === undefined ? {} : signalKey(channel, idempotencyKey);
+    await sendEvent(this.#node, all, signal, key);
   }
 
   #warnIfLarge({ type }: AppEvent, bytes: number): void {
@@ -218,6 +226,12 @@ function addressOf({ realm, target }: Channel, context?: Context) {
     target.kind !== 'all' ? target.kind : realm.kind === 'tenant' ? 'tenant' : 'platform';
   const room = target.kind === 'room' ? { room: target.room } : {};
   return { realm, scope, ...room, ...originOf(context) } as const;
+}
+
+/** The signal of another channel's event is another signal, on the same `@all`. Hashed to be short. */
+function signalKey(channel: Channel, key: string): SendEventOptions {
+  const hash = createHash('sha256').update(`${channelKey(channel)} ${key}`);
+  return { idempotencyKey: hash.digest('base64url') };
 }
 
 function originOf(context?: Context): { origin?: string } {

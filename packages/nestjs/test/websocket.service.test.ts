@@ -349,6 +349,17 @@ describe('tables to refresh', () => {
     );
   });
 
+  test('the longest key works with a signal, a longer or an empty one rejects before anything', async () => {
+    const send = (idempotencyKey: string) =>
+      runAs(ada, () => service.sendToUser('ada', { ...imported, data }, { idempotencyKey }));
+    expect(await send('k'.repeat(128))).toMatchObject({ status: 'accepted' });
+    expect(channels()).toEqual(['t.acme:u:ada', 't.acme:a']);
+    for (const key of ['', 'k'.repeat(129)]) {
+      expect((await rejection(send(key))).code).toBe('INVALID_IDEMPOTENCY_KEY');
+    }
+    expect(channels()).toHaveLength(2);
+  });
+
   test('a repeat with the same key neither sends nor signals again', async () => {
     const delivered: string[] = [];
     await broker.start((channel: string, _publication: Publication) => delivered.push(channel));
