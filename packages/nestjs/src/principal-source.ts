@@ -36,8 +36,8 @@ export class PrincipalSource {
 
   /** Asks `authenticate`; `null` with `principalOf`. Throws 503 when it cannot tell now. */
   async ask(request: HttpRequest): Promise<Principal | null> {
-    const { principalOf, authenticate } = this.#options;
-    if (principalOf || !authenticate) return null;
+    const { authenticate } = this.#options;
+    if (this.#options.principalOf || !authenticate) return null;
     const { hookTimeoutMs } = this.#node.limits;
     const late = () => new Error(`authenticate did not answer in ${hookTimeoutMs} ms`);
     const asking = (async () => await authenticate(handshakeOf(request)))();

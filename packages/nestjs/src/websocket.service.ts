@@ -12,6 +12,7 @@ import {
   checkIdempotencyKey,
   type Node,
   type Receipt,
+  type SealedEvent,
   type SendEventOptions,
   sealEvent,
   sealRefreshSignal,
@@ -161,42 +162,43 @@ export class WebSocketService {
     return realm.kind === 'tenant' ? namedRealm('sendToRoom', realm.tenantId, context) : realm;
   }
 
-  // Nothing is awaited before the publishes: sends get their offsets in the order of the calls.
+  // Everything that can reject comes before the first publish, and nothing is awaited until the
+  // last: an event and its signal go together, and sends get their offsets in the order of the calls.
   async #send(
     channel: Channel,
     event: AppEvent,
     options: SendOptions,
     context: Context | undefined,
   ): Promise<Receipt> {
-    checkIdempotencyKey(options.idempotencyKey); // before anything: the signal must not go alone
+    checkIdempotencyKey(options.idempotencyKey);
     const sealed = sealEvent(event, addressOf(channel, context), this.#node.limits);
+    const signal = this.#sealSignal(channel, event, sealed.id, context);
     this.#warnIfLarge(event, sealed.bytes);
     this.#audit(channel, event, options, context);
     const receipt = sendEvent(this.#node, channel, sealed, options);
-    const signal = this.#signalRefresh(channel, event, sealed.id, options, context);
-    await Promise.all([receipt, signal]);
+    if (signal) await Promise.all([receipt, this.#sendSignal(channel, signal, options)]);
     return await receipt;
   }
 
   /** A table is its tenant's: what one person is told, everybody's page must follow (design D8). */
-  async #signalRefresh(
-    channel: Channel,
+  #sealSignal(
+    { realm, target }: Channel,
     { metadata }: AppEvent,
     cause: string,
-    { idempotencyKey }: SendOptions,
     context: Context | undefined,
-  ): Promise<void> {
-    const { realm, target } = channel;
+  ): SealedEvent | null {
     const tables = metadata?.tablesToRefresh ?? [];
     const isNarrow = target.kind === 'all' || metadata?.refreshScope === 'user';
-    if (tables.length === 0 || isNarrow) return;
-    const signal = sealRefreshSignal(
-      tables,
-      { realm, ...originOf(context) },
-      this.#node.limits,
-      cause,
-    );
-    const all: Channel = { realm, target: { kind: 'all' } };
+    if (tables.length === 0 || isNarrow) return null;
+    return sealRefreshSignal(tables, { realm, ...originOf(context) }, this.#node.limits, cause);
+  }
+
+  async #sendSignal(
+    channel: Channel,
+    signal: SealedEvent,
+    { idempotencyKey }: SendOptions,
+  ): Promise<void> {
+    const all: Channel = { realm: channel.realm, target: { kind: 'all' } };
     const key = idempotencyKey === undefined ? {} : signalKey(channel, idempotencyKey);
     await sendEvent(this.#node, all, signal, key);
   }
