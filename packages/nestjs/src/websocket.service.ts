@@ -10,6 +10,7 @@ import {
 } from '@trunkline/contract';
 import {
   checkIdempotencyKey,
+  type EventAddress,
   type Node,
   type Receipt,
   type SealedEvent,
@@ -121,7 +122,11 @@ export class WebSocketService {
     checkOptions('refreshTables', options);
     const context = currentContext();
     const realm = this.#realmOf('refreshTables', options, context);
-    const signal = sealRefreshSignal(tables, { realm, ...originOf(context) }, this.#node.limits);
+    const signal = sealRefreshSignal(
+      tables,
+      { realm, ...this.#originOf(context) },
+      this.#node.limits,
+    );
     return await sendEvent(this.#node, { realm, target: { kind: 'all' } }, signal, options);
   }
 
@@ -171,7 +176,7 @@ export class WebSocketService {
     context: Context | undefined,
   ): Promise<Receipt> {
     checkIdempotencyKey(options.idempotencyKey);
-    const sealed = sealEvent(event, addressOf(channel, context), this.#node.limits);
+    const sealed = sealEvent(event, this.#addressOf(channel, context), this.#node.limits);
     const signal = this.#sealSignal(channel, event, sealed.id, context);
     this.#warnIfLarge(event, sealed.bytes);
     this.#audit(channel, event, options, context);
@@ -190,7 +195,12 @@ export class WebSocketService {
     const tables = metadata?.tablesToRefresh ?? [];
     const isNarrow = target.kind === 'all' || metadata?.refreshScope === 'user';
     if (tables.length === 0 || isNarrow) return null;
-    return sealRefreshSignal(tables, { realm, ...originOf(context) }, this.#node.limits, cause);
+    return sealRefreshSignal(
+      tables,
+      { realm, ...this.#originOf(context) },
+      this.#node.limits,
+      cause,
+    );
   }
 
   async #sendSignal(
@@ -221,21 +231,27 @@ export class WebSocketService {
     if (realm.kind !== 'platform' || !isFromTenant) return;
     this.#node.log.info('audit_send_to_platform', { type, userId, realm: from, tenantId });
   }
-}
 
-function addressOf({ realm, target }: Channel, context?: Context) {
-  const scope =
-    target.kind !== 'all' ? target.kind : realm.kind === 'tenant' ? 'tenant' : 'platform';
-  const room = target.kind === 'room' ? { room: target.room } : {};
-  return { realm, scope, ...room, ...originOf(context) } as const;
+  #addressOf({ realm, target }: Channel, context?: Context): EventAddress {
+    const scope =
+      target.kind !== 'all' ? target.kind : realm.kind === 'tenant' ? 'tenant' : 'platform';
+    const room = target.kind === 'room' ? { room: target.room } : {};
+    return { realm, scope, ...room, ...this.#originOf(context) };
+  }
+
+  /**
+   * The page behind this request, if its connection really is this user's and this node's: every
+   * receiver reads the id, and with a colleague's one could make their page skip a refresh.
+   */
+  #originOf(context?: Context): { origin?: string } {
+    const { origin, principal } = context ?? {};
+    if (!origin || !principal || !this.#node.isConnectionOf(origin, principal)) return {};
+    return { origin };
+  }
 }
 
 /** The signal of another channel's event is another signal, on the same `@all`. Hashed to be short. */
 function signalKey(channel: Channel, key: string): SendEventOptions {
   const hash = createHash('sha256').update(`${channelKey(channel)} ${key}`);
   return { idempotencyKey: hash.digest('base64url') };
-}
-
-function originOf(context?: Context): { origin?: string } {
-  return context?.origin === undefined ? {} : { origin: context.origin };
 }

@@ -29,12 +29,13 @@ import {
 } from '@trunkline/nestjs';
 import type { Authenticate, Principal } from '@trunkline/server';
 import type { Observable } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import {
   ada,
   cleo,
   fromCookie,
   moduleOptions,
+  next,
   platforms,
   RecordingBroker,
   startApp,
@@ -209,16 +210,26 @@ describe.each(platforms)('on %s', (platform) => {
     expect((await running.request('/health', 'ada')).status).toBe(503);
   });
 
-  test('the page’s connection is named in the event, if the header is a client id', async () => {
+  test('the page’s connection is named in the event, if it is this user’s own', async () => {
     await start();
-    const id = '6b10cea9-1785-48aa-8674-99d9071f9e64';
-    const send = (connection: string) =>
-      fetch(`${running.baseUrl}/to/acme`, {
-        headers: { cookie: 'who=ada', 'x-trunkline-connection': connection },
-      });
-    await send(id);
-    await send('<script>');
-    expect(broker.published.map(({ event }) => event['origin'])).toEqual([id, undefined]);
+    const clientIds = await Promise.all(
+      ['ada', 'cleo'].map(async (who) => {
+        const client = running.client(who);
+        const connected = next<{ client: string }>(client, 'connected');
+        client.connect();
+        onTestFinished(() => client.disconnect());
+        return (await connected).client;
+      }),
+    );
+    const strangers = [...clientIds.slice(1), '6b10cea9-1785-48aa-8674-99d9071f9e64', '<script>'];
+    for (const connection of [...clientIds.slice(0, 1), ...strangers]) {
+      const headers = { cookie: 'who=ada', 'x-trunkline-connection': connection };
+      await fetch(`${running.baseUrl}/to/acme`, { headers });
+    }
+    expect(broker.published.map(({ event }) => event['origin'])).toEqual([
+      clientIds[0],
+      ...strangers.map(() => undefined),
+    ]);
   });
 
   test('nobody: the route goes on without a principal, and a send has no tenant', async () => {

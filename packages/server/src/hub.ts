@@ -17,6 +17,8 @@ export interface Subscriber {
 
 /** One connection, as much of it as a drain needs. */
 export interface Connection {
+  /** The client id. */
+  readonly id: string;
   close(disconnect: Disconnect): void;
   /** Destroys the socket without waiting for the peer. */
   terminate(): void;
@@ -33,6 +35,8 @@ export class Hub {
   readonly connections: Set<Connection> = new Set();
   /** Connections that nobody has authenticated yet. */
   readonly #unauthenticated = new Set<Connection>();
+  /** Who the others act for, by client id. */
+  readonly #principals = new Map<string, Principal>();
   readonly #entries = new Map<string, Entry>();
   readonly #onIsolationViolation: (subscriber: Subscriber, channel: string) => void;
   #onEmpty: (() => void)[] = [];
@@ -87,13 +91,21 @@ export class Hub {
   }
 
   /** Its principal is known: it takes no more of the room for strangers. */
-  admitConnection(connection: Connection): void {
+  admitConnection(connection: Connection, principal: Principal): void {
     this.#unauthenticated.delete(connection);
+    this.#principals.set(connection.id, principal);
+  }
+
+  /** Is this the client id of a connection of the same user in the same realm? */
+  isConnectionOf(clientId: string, { userId, realm }: Principal): boolean {
+    const owner = this.#principals.get(clientId);
+    return owner?.userId === userId && isSameRealm(owner.realm, realm);
   }
 
   removeConnection(connection: Connection): void {
     this.connections.delete(connection);
     this.#unauthenticated.delete(connection);
+    this.#principals.delete(connection.id);
     if (this.connections.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }

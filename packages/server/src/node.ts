@@ -155,6 +155,11 @@ export class Node {
     return await this.#broker.history(channel, afterOffset);
   }
 
+  /** Is this the client id of a connection that this node holds for the same user and realm? */
+  isConnectionOf(clientId: string, principal: Principal): boolean {
+    return this.hub.isConnectionOf(clientId, principal);
+  }
+
   /** Refuses new connections, then closes the others with 3001, spread at random (promise P13). */
   async drain(options: DrainOptions = {}): Promise<void> {
     const { waitMs = 5_000, spreadMs = 15_000, deadlineMs = 25_000 } = options;

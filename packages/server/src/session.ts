@@ -136,7 +136,7 @@ export class Session implements SubscriptionOwner {
   /** Becomes the principal's session; `takeHandshake` has made sure that it is nobody's yet. */
   enter(principal: Principal): void {
     this.#principal = principal;
-    this.node.hub.admitConnection(this);
+    this.node.hub.admitConnection(this, principal);
   }
 
   /** From here on the connection lives as long as it answers pings, and its principal lasts. */
