@@ -21,6 +21,8 @@ interface Entry {
 }
 
 const LINGER_MS = 5000;
+/** A page that comes and goes for days must not keep every client that it ever had. */
+const MAX_DEPARTED = 5;
 
 /** All clients of a page: one for each address. */
 export class Registry {
@@ -65,9 +67,7 @@ export class Registry {
       if (entry.key !== key && entry.consumers === 0) this.#close(entry, 'switched');
     }
     for (const entry of this.#departed) {
-      if (entry.key === key) continue;
-      entry.client.toasts.clear();
-      this.#departed.delete(entry);
+      if (entry.key !== key) this.#forget(entry);
     }
   }
 
@@ -128,7 +128,18 @@ export class Registry {
     clearTimeout(entry.linger);
     this.#entries.delete(entry.key);
     entry.client.close(reason);
-    if (reason === 'unused' && entry.client.toasts.hasShown) this.#departed.add(entry);
+    if (reason === 'unused' && entry.client.toasts.hasShown) this.#remember(entry);
+  }
+
+  #remember(entry: Entry): void {
+    this.#departed.add(entry);
+    const [oldest] = this.#departed;
+    if (this.#departed.size > MAX_DEPARTED && oldest) this.#forget(oldest);
+  }
+
+  #forget(entry: Entry): void {
+    entry.client.toasts.clear();
+    this.#departed.delete(entry);
   }
 
   #warnOfSecondUser({ userId }: Address): void {

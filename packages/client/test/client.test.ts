@@ -385,6 +385,23 @@ test('what a client that was closed as unused has left on the screen goes with i
   expect([...shown.values()]).toEqual([]);
 });
 
+test('a page that comes and goes for days keeps the toasts of its last visits only', async () => {
+  const { shown, toast } = newScreen();
+  for (let visit = 0; visit < 8; visit += 1) {
+    const lease = connectAs(page, '42', { toast });
+    lease.client.toasts.mount(() => ({}));
+    await pass();
+    fail(`visit-${visit}`);
+    await pass();
+    lease.release();
+    await pass(60_000);
+  }
+  expect(shown.size).toBe(5);
+  page.server.answer = { userId: '7' };
+  connectAs(page, '7', { toast });
+  expect(shown.size).toBe(0);
+});
+
 test('a client that is left to somebody else does not linger', async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => {});
   const { shown, toast } = newScreen();
