@@ -133,8 +133,12 @@ export class Session implements SubscriptionOwner {
     if (isOver && bytes > 0) this.close(disconnects.slow);
   }
 
-  /** Becomes the principal's session; `takeHandshake` has made sure that it is nobody's yet. */
+  /**
+   * Becomes the principal's session; `takeHandshake` has made sure that it is nobody's yet. Throws
+   * when it was closed meanwhile: nobody would take the hub's entry back.
+   */
   enter(principal: Principal): void {
+    if (this.#isClosed) throw disconnects.connectionClosed;
     this.#principal = principal;
     this.node.hub.admitConnection(this, principal);
   }
