@@ -32,15 +32,22 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node|hub|rooms|broker/.*|protocol|principal|event|receipt|errors|limits|log',
-      'upgrade|session|subscription|commands|recovery|heartbeat|outbox|transport',
+      'node|hub|fan-out|following|connections|users|presences|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event|receipt|errors|limits|log',
+      'upgrade|session|subscriptions?|command-queue|client-rates|commands/.*|recovery|heartbeat|lifetime|expiry|outbox|transport',
     ),
-    inServer('hub-below-node', 'hub|broker/.*', 'node'),
+    inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
+    inServer(
+      'protocol-below-all',
+      'protocol/.*',
+      '(?!(protocol/.*|broker/broker|errors|counters|limits)\\.).*',
+    ),
     inServer(
       'session-below-upgrade',
-      'session|subscription|commands|recovery|heartbeat|outbox|transport',
+      'session|subscription|commands/.*|recovery|heartbeat|outbox|transport',
       'upgrade',
     ),
+    inServer('tokens-are-apart', '(?!tokens|token-keys).*', 'tokens|token-keys'),
+    inServer('monitoring-is-apart', '(?!monitoring|metrics).*', 'monitoring|metrics'),
     only(
       'only-the-doors-touch-ws',
       'node_modules/ws/',
@@ -53,7 +60,10 @@ module.exports = {
       name: 'no-deep-import',
       severity: 'error',
       from: { path: '^(packages|apps)/([^/]+)/' },
-      to: { path: '^packages/([^/]+)/src/(?!(index|testing)\\.tsx?$)', pathNot: '^$1/$2/' },
+      to: {
+        path: '^packages/([^/]+)/src/(?!(index|testing|tokens|monitoring)\\.tsx?$)',
+        pathNot: '^$1/$2/',
+      },
     },
     {
       name: 'demo-halves-are-apart',

@@ -25,7 +25,7 @@ const RETRY_ENDED_MS = 30_000;
 const OWN_IDS = 20;
 const RESERVED = 'trunkline:';
 /** Disconnects and connect errors that mean: this login does not count. */
-const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 3500]);
+const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 110, 3500]);
 
 /** Everything of one user at one server: connection, events, operations, toasts, refresh. */
 export class Client {
@@ -202,7 +202,10 @@ export class Client {
   #onSettings(): void {
     const hadToken = this.#hasToken;
     this.#hasToken = this.#settings.current.getToken !== undefined;
-    if (this.#connection && this.#hasToken && !hadToken) this.reconnect();
+    if (!this.#connection || !this.#hasToken || hadToken) return;
+    const { status } = this.#state;
+    // with a connection of its own: one that was made without a token cannot refresh it
+    if (status !== 'live' && status !== 'resyncing') this.connect();
   }
 
   #onNetwork(): void {

@@ -46,7 +46,8 @@ export interface ConnectionOptions {
 /** 1.5 times the server's ping interval: silence beyond it is suspicious. */
 const SILENCE_MS = 37_500;
 const TIMEOUT_CODE = 1;
-const TOKEN_EXPIRED_CODE = 109;
+/** In the place of a token until the first attempt has got one: with none at all, centrifuge asks itself. */
+const NO_TOKEN_YET = '-';
 /** A method of centrifuge's own; `reconnectAt` stays `null` where it does not exist. */
 const GET_DELAY = '_getReconnectDelay';
 
@@ -66,8 +67,10 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    const hasToken = options.settings().getToken !== undefined;
     this.#centrifuge = new Centrifuge(webSocketUrl(options.address.url), {
       getData: () => this.#prepareAttempt(),
+      ...(hasToken ? { token: NO_TOKEN_YET, getToken: () => this.#refreshToken() } : {}),
     });
     this.#listen();
     this.#watchBackoff();
@@ -124,10 +127,6 @@ export class Connection {
       if (wasRecovering && !recovered) this.#lost.add(channel);
     });
     this.#on('unsubscribed', ({ channel }) => listener.onUnsubscribed(channel));
-    this.#on('error', ({ error }) => {
-      // else centrifuge wants to have its own `getToken` before it tries again
-      if (error.code === TOKEN_EXPIRED_CODE) this.#centrifuge.setToken('');
-    });
     this.#on('publication', ({ channel, data, info }) => {
       this.#heardAt = Date.now();
       const [isFromClient, replayed] = [info !== undefined, this.#sync !== null];
@@ -182,6 +181,11 @@ export class Connection {
     if (attempt === this.#attempts) this.#centrifuge.setToken(token);
     const { tenantId } = this.#options.address;
     return tenantId === undefined ? undefined : { tenantId };
+  }
+
+  /** Asked for where a token ends and the connection goes on; an attempt brings one with its data. */
+  async #refreshToken(): Promise<string> {
+    return this.#centrifuge.state === State.Connected ? await this.#token() : '';
   }
 
   async #token(): Promise<string> {

@@ -2,7 +2,13 @@ import { type EventMetadata, type Realm, tenantRealm } from '@trunkline/contract
 
 /** What a test server answers to a connect command: who it is, a close code, or an error. */
 export type ConnectAnswer =
-  | { readonly userId: string; readonly realm?: Realm; readonly channels?: readonly string[] }
+  | {
+      readonly userId: string;
+      readonly realm?: Realm;
+      readonly channels?: readonly string[];
+      /** Seconds that its token lasts. Default: it does not end. */
+      readonly ttl?: number;
+    }
   | { readonly close: number }
   | { readonly error: { code: number; message: string; temporary?: boolean } };
 
@@ -32,6 +38,7 @@ interface Command {
     readonly subs?: Record<string, { recover?: boolean; offset?: number; epoch?: string }>;
   };
   readonly rpc?: { readonly method: string };
+  readonly refresh?: { readonly token: string };
 }
 
 const EVENT_SCOPES: Record<string, string> = { '@user': 'user', '@all': 'tenant' };
@@ -49,6 +56,8 @@ export class TestServer {
   isDeaf = false;
   /** Every connect command so far. */
   readonly connects: NonNullable<Command['connect']>[] = [];
+  /** The tokens that came for connections which go on. */
+  readonly refreshes: string[] = [];
   /** Every frame that clients have sent. */
   readonly frames: string[] = [];
   readonly #sockets = new Set<TestSocket>();
@@ -118,6 +127,7 @@ export class TestServer {
     for (const line of frame.split('\n')) {
       const command = JSON.parse(line) as Command;
       if (command.connect) this.#onConnect(socket, command.id, command.connect);
+      else if (command.refresh) this.#onRefresh(socket, command.id, command.refresh.token);
       else if (command.rpc) {
         socket.deliver({ id: command.id, error: { code: 108, message: 'not available' } });
       }
@@ -134,16 +144,22 @@ export class TestServer {
     if ('close' in answer) socket.shut(answer.close, 'refused');
     else if ('error' in answer) socket.deliver({ id, error: answer.error });
     else {
-      const { userId, realm = tenantRealm('acme'), channels = ['@user', '@all'] } = answer;
+      const { userId, realm = tenantRealm('acme'), channels = ['@user', '@all'], ttl } = answer;
       const subs = Object.fromEntries(
         channels.map((channel) => [channel, this.#subscription(channel, connect.subs?.[channel])]),
       );
       const data = { userId, realm };
       socket.deliver({
         id,
-        connect: { client: socket.clientId, data, subs },
+        connect: { client: socket.clientId, data, subs, ...expiry(ttl) },
       });
     }
+  }
+
+  #onRefresh(socket: TestSocket, id: number | undefined, token: string): void {
+    this.refreshes.push(token);
+    const ttl = typeof this.answer === 'object' && 'userId' in this.answer ? this.answer.ttl : 0;
+    socket.deliver({ id, refresh: { client: socket.clientId, ...expiry(ttl) } });
   }
 
   #subscription(
@@ -168,6 +184,10 @@ export class TestServer {
     this.#history.set(channel, history);
     return history;
   }
+}
+
+function expiry(ttl: number | undefined): object {
+  return ttl ? { expires: true, ttl } : {};
 }
 
 /** The browser's end of a connection to a test server. */

@@ -451,6 +451,16 @@ test('each attempt of a network that is down asks anew, too', async () => {
   expect(page.server.connects.map(({ token }) => token)).toEqual([`token-${asked}`]);
 });
 
+test('a token that ends is replaced while the connection goes on', async () => {
+  page.server.answer = { userId: '42', ttl: 60 };
+  let asked = 0;
+  const { client } = await join({ getToken: () => `token-${++asked}` });
+  await pass(130_000);
+  expect(page.server.refreshes).toEqual(['token-2', 'token-3']);
+  expect(page.server.connects.map(({ token }) => token)).toEqual(['token-1']);
+  expect(client.state.get().status).toBe('live');
+});
+
 test('no token means that nobody is logged in', async () => {
   const { client } = await join({ getToken: () => null });
   expect(client.state.get().status).toBe('auth-failed');

@@ -59,6 +59,8 @@ export interface Envelope<T extends string = string> {
   room?: string;
   /** Client id of the connection whose HTTP request caused the event, if it said so. */
   origin?: string;
+  /** Id of the user whose client published the event itself; absent when the server sent it. */
+  sender?: string;
 }
 
 /** An event as a handler receives it. */

@@ -3,10 +3,14 @@ import type {
   Broker,
   DrainOptions,
   Limits,
+  LimitsFor,
   Log,
   Principal,
   RoomRules,
+  RpcHandlers,
+  SendHandler,
 } from '@trunkline/server';
+import type { MonitoringOptions } from '@trunkline/server/monitoring';
 
 /** Options of `WebSocketModule.forRoot`. */
 export type WebSocketModuleOptions = CommonOptions & (ListeningOptions | PublishingOptions);
@@ -38,10 +42,20 @@ interface CommonOptions {
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
   roomsOf?(principal: Principal): readonly string[] | Promise<readonly string[]>;
+  /** What clients may call, by method. Default: nothing, every call gets error 108. */
+  rpc?: RpcHandlers;
+  /** Takes what clients send without an answer. Default: nobody, it closes with 3508. */
+  onSend?: SendHandler;
   /** Limits that differ from the defaults. */
   limits?: Partial<Limits>;
+  /** One tenant's limits that differ from these. Default: none do. */
+  limitsFor?: LimitsFor;
   /** Origins of pages besides the server's own, e.g. `https://app.example.com`. */
   origins?: readonly string[];
+  /** Addresses or networks of proxies whose `X-Forwarded-For` counts. Default: none. */
+  trustedProxies?: readonly string[];
+  /** Metrics and health on a port of their own, on this machine only unless `host` says otherwise. Default: none. */
+  monitoring?: MonitoringOptions;
   /** Where clients connect, whatever the global prefix. Default `/connection/websocket`. */
   path?: string;
   /** How the node says good-bye on shutdown. Default: 5 s wait, 15 s spread, 25 s deadline. */

@@ -20,9 +20,12 @@ import {
   type Log,
   MemoryBroker,
   Node,
+  type NodeOptions,
   type RoomRule,
   type RoomRules,
+  type RpcHandlers,
 } from '@trunkline/server';
+import { type Monitoring, startMonitoring } from '@trunkline/server/monitoring';
 import { runAs } from './context.ts';
 import { ConfigurationError, NODE, OPTIONS, type WebSocketModuleOptions } from './options.ts';
 import { PrincipalSource } from './principal-source.ts';
@@ -38,6 +41,7 @@ export class WebSocketCoreModule
   readonly #options: WebSocketModuleOptions;
   readonly #node: Node;
   readonly #adapterHost: HttpAdapterHost;
+  #monitoring: Monitoring | undefined;
 
   constructor(
     @Inject(OPTIONS) options: WebSocketModuleOptions,
@@ -67,8 +71,14 @@ export class WebSocketCoreModule
     consumer.apply(RequestContextMiddleware).forRoutes('{*path}');
   }
 
-  onApplicationBootstrap(): void {
-    const { listen = true, path, origins } = this.#options;
+  async onApplicationBootstrap(): Promise<void> {
+    this.#attach();
+    const { monitoring } = this.#options;
+    if (monitoring) this.#monitoring = await startMonitoring(this.#node, monitoring);
+  }
+
+  #attach(): void {
+    const { listen = true, path, origins, trustedProxies } = this.#options;
     if (!listen) return;
     const server = this.#adapterHost.httpAdapter?.getHttpServer() as Server | undefined;
     if (!server) {
@@ -76,7 +86,11 @@ export class WebSocketCoreModule
         'There is no HTTP server to attach to. A worker publishes without sockets: listen: false, with a broker that nodes share.',
       );
     }
-    attach(server, this.#node, { ...(path ? { path } : {}), ...(origins ? { origins } : {}) });
+    attach(server, this.#node, {
+      ...(path ? { path } : {}),
+      ...(origins ? { origins } : {}),
+      ...(trustedProxies ? { trustedProxies } : {}),
+    });
   }
 
   // Nest closes the HTTP server next, and that close waits for upgraded sockets for ever.
@@ -86,6 +100,7 @@ export class WebSocketCoreModule
 
   async onApplicationShutdown(): Promise<void> {
     await this.#node.stop();
+    await this.#monitoring?.stop();
   }
 }
 
@@ -106,17 +121,29 @@ function coreModule(options: Provider, imports: DynamicModule['imports'] = []): 
 
 async function startNode(options: WebSocketModuleOptions): Promise<Node> {
   checkOptions(options);
-  const { authenticate, broker, limits, rooms } = options;
-  const node = new Node({
+  const node = new Node(nodeOptions(options));
+  await node.start();
+  return node;
+}
+
+function nodeOptions(options: WebSocketModuleOptions): NodeOptions {
+  const { authenticate, broker, limits, limitsFor, rooms, rpc, onSend } = options;
+  return {
     authenticate: authenticate ?? (() => null),
     log: options.log ?? nestLog(),
     ...(broker ? { broker } : {}),
     ...(limits ? { limits } : {}),
+    ...(limitsFor ? { limitsFor } : {}),
     ...(rooms ? { rooms: asTheirPrincipals(rooms) } : {}),
+    ...(rpc ? { rpc: asTheirCallers(rpc) } : {}),
+    ...(onSend
+      ? {
+          onSend: (principal, data, context) =>
+            runAs(principal, () => onSend(principal, data, context)),
+        }
+      : {}),
     roomsOf: (principal) => runAs(principal, () => options.roomsOf?.(principal) ?? []),
-  });
-  await node.start();
-  return node;
+  };
 }
 
 function checkOptions({ authenticate, broker, listen = true }: Partial<WebSocketModuleOptions>) {
@@ -140,6 +167,15 @@ function asTheirPrincipals(rooms: RoomRules): RoomRules {
       runAs(principal, () => rule.authorize?.(principal, room, request) ?? false);
     // The rule may be an instance of the app's: its other members stay where they are.
     return [pattern, Object.assign(Object.create(rule) as RoomRule, { authorize })] as const;
+  });
+  return Object.fromEntries(wrapped);
+}
+
+function asTheirCallers(rpc: RpcHandlers): RpcHandlers {
+  const wrapped = Object.entries(rpc).map(([method, handler]) => {
+    const call: typeof handler = (principal, data, context) =>
+      runAs(principal, () => handler(principal, data, context));
+    return [method, call] as const;
   });
   return Object.fromEntries(wrapped);
 }

@@ -1,9 +1,10 @@
 import { disconnects } from './errors.ts';
-import type { Command, SizedCommand } from './protocol.ts';
+import type { Command, SizedCommand } from './protocol/command.ts';
 import { TimeBudget } from './time-budget.ts';
 
 /** How much of one client may be unfinished, and what is done with each command. */
 export interface CommandQueueOptions {
+  readonly onExceeded: (limit: 'maxPendingCommands') => void;
   readonly maxCommands: number;
   readonly maxBytes: number;
   /** Milliseconds from a command's arrival to its answer. */
@@ -23,6 +24,8 @@ export class CommandQueue {
   readonly #tails = new Map<string, Promise<void>>();
   /** The last connect: every command behind it waits for it. */
   #connecting: Promise<void> = Promise.resolve();
+  /** Ids that have not been answered: a second command with one of them could not be told apart. */
+  readonly #ids = new Set<number>();
   #unfinished = 0;
   #bytes = 0;
 
@@ -30,11 +33,25 @@ export class CommandQueue {
     this.#options = options;
   }
 
-  /** Takes the commands of one frame. Throws `Disconnect` 3013, and starts none, if they are too many. */
+  /** Resolves when the last connect has been carried out, whatever came of it. */
+  get connected(): Promise<void> {
+    return this.#connecting;
+  }
+
+  /**
+   * Takes the commands of one frame. Throws `Disconnect` 3013, and starts none, if they are too many,
+   * 3501 if one has the id of another that is not answered yet.
+   */
   add(commands: readonly SizedCommand[]): void {
-    for (const { size } of commands) this.#count(1, size);
-    const { maxCommands, maxBytes } = this.#options;
-    if (this.#unfinished > maxCommands || this.#bytes > maxBytes) throw disconnects.tooManyRequests;
+    for (const { command, size } of commands) {
+      this.#count(1, size);
+      this.#claimId(command);
+    }
+    const { maxCommands, maxBytes, onExceeded } = this.#options;
+    if (this.#unfinished > maxCommands || this.#bytes > maxBytes) {
+      onExceeded('maxPendingCommands');
+      throw disconnects.tooManyRequests;
+    }
     for (const command of commands) void this.#enqueue(command);
   }
 
@@ -55,6 +72,13 @@ export class CommandQueue {
     await before;
     await this.#options.run(command, time);
     this.#count(-1, -size);
+    if ('id' in command) this.#ids.delete(command.id);
+  }
+
+  #claimId(command: Command): void {
+    if (!('id' in command)) return;
+    if (this.#ids.has(command.id)) throw disconnects.badRequest;
+    this.#ids.add(command.id);
   }
 
   #count(commands: number, bytes: number): void {
@@ -63,7 +87,10 @@ export class CommandQueue {
   }
 }
 
+// Whatever concerns one channel happens in the order of its asking: a publish or a presence behind its
+// subscribe, the refresh of a subscription behind its making.
 function channelOf(command: Command): string | null {
-  if (command.method === 'subscribe') return command.request.channel;
-  return command.method === 'unsubscribe' ? command.channel : null;
+  if ('channel' in command) return command.channel;
+  if ('request' in command && 'channel' in command.request) return command.request.channel;
+  return null;
 }

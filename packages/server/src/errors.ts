@@ -20,20 +20,28 @@ export class ProtocolError extends Error {
 export const protocolErrors: Readonly<Record<ProtocolErrorName, ProtocolError>> = {
   internal: new ProtocolError(100, 'internal server error', true),
   permissionDenied: new ProtocolError(103, 'permission denied'),
+  methodNotFound: new ProtocolError(104, 'method not found'),
   alreadySubscribed: new ProtocolError(105, 'already subscribed'),
   limitExceeded: new ProtocolError(106, 'limit exceeded'),
   badRequest: new ProtocolError(107, 'bad request'),
   notAvailable: new ProtocolError(108, 'not available'),
+  tokenExpired: new ProtocolError(109, 'token expired'),
+  expired: new ProtocolError(110, 'expired'),
+  tooManyRequests: new ProtocolError(111, 'too many requests', true),
   unrecoverable: new ProtocolError(112, 'unrecoverable position'),
 };
 
 type ProtocolErrorName =
   | 'internal'
   | 'permissionDenied'
+  | 'methodNotFound'
   | 'alreadySubscribed'
   | 'limitExceeded'
   | 'badRequest'
   | 'notAvailable'
+  | 'tokenExpired'
+  | 'expired'
+  | 'tooManyRequests'
   | 'unrecoverable';
 
 /**
@@ -70,15 +78,21 @@ export const disconnects: Readonly<Record<DisconnectName, Disconnect>> = {
   shutdown: new Disconnect(3001, 'shutdown'),
   internal: new Disconnect(3004, 'internal server error'),
   expired: new Disconnect(3005, 'connection expired'),
+  subscriptionExpired: new Disconnect(3006, 'subscription expired'),
   slow: new Disconnect(3008, 'slow'),
   insufficientState: new Disconnect(3010, 'insufficient state'),
+  forceReconnect: new Disconnect(3011, 'force reconnect'),
   noPong: new Disconnect(3012, 'no pong'),
   tooManyRequests: new Disconnect(3013, 'too many requests'),
+  stateInvalidated: new Disconnect(3014, 'state invalidated'),
   invalidToken: new Disconnect(3500, 'invalid token'),
   badRequest: new Disconnect(3501, 'bad request'),
   stale: new Disconnect(3502, 'stale'),
+  forceDisconnect: new Disconnect(3503, 'force disconnect'),
+  connectionLimit: new Disconnect(3504, 'connection limit'),
   channelLimit: new Disconnect(3505, 'channel limit'),
   notAvailable: new Disconnect(3508, 'not available'),
+  tooManyErrors: new Disconnect(3509, 'too many errors'),
 };
 
 type DisconnectName =
@@ -86,26 +100,36 @@ type DisconnectName =
   | 'shutdown'
   | 'internal'
   | 'expired'
+  | 'subscriptionExpired'
   | 'slow'
   | 'insufficientState'
+  | 'forceReconnect'
   | 'noPong'
   | 'tooManyRequests'
+  | 'stateInvalidated'
   | 'invalidToken'
   | 'badRequest'
   | 'stale'
+  | 'forceDisconnect'
+  | 'connectionLimit'
   | 'channelLimit'
-  | 'notAvailable';
+  | 'notAvailable'
+  | 'tooManyErrors';
 
-/** Why a client-side subscription ended; from 2500 on the client subscribes again at once. */
+/** Why a subscription ended: below 2500 for good, from there on the client subscribes again at once. */
 export interface Unsubscribed {
   readonly code: number;
   readonly reason: string;
 }
 
-/** Every reason for which this server ends a client-side subscription. */
-export const unsubscribed: Readonly<Record<'insufficientState', Unsubscribed>> = {
+/** Every reason for which this server ends a subscription (protocol, section 10). */
+export const unsubscribed: Readonly<Record<UnsubscribedName, Unsubscribed>> = {
+  server: { code: 2000, reason: 'server unsubscribe' },
   insufficientState: { code: 2500, reason: 'insufficient state' },
+  expired: { code: 2501, reason: 'subscription expired' },
 };
+
+type UnsubscribedName = 'server' | 'insufficientState' | 'expired';
 
 function isIn(code: number, first: number, last: number): boolean {
   return Number.isInteger(code) && code >= first && code <= last;

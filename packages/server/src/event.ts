@@ -4,6 +4,7 @@ import {
   type EventScope,
   isEventType,
   isOperationEvent,
+  type OperationProgress,
   operationEventProblem,
   REFRESH_EVENT,
   type Realm,
@@ -11,6 +12,8 @@ import {
 } from '@trunkline/contract';
 import { ulid } from 'ulid';
 import type { Limits } from './limits.ts';
+import type { Principal } from './principal.ts';
+import { memberText } from './protocol/json.ts';
 
 /** Whom an event goes to, as its receivers will read it. */
 export interface EventAddress {
@@ -29,6 +32,8 @@ export interface SealedEvent {
   readonly json: string;
   /** UTF-8 bytes of the JSON text. */
   readonly bytes: number;
+  /** Of those that wait for a slow reader, only the newest with this key is of interest. */
+  readonly conflationKey?: string;
 }
 
 /** The event is not one: wrong type or data. The message says what was expected. */
@@ -59,7 +64,40 @@ export function sealEvent(
   limits: Pick<Limits, 'maxEventBytes'>,
 ): SealedEvent {
   checkEvent(event);
-  return seal(ulid(), event, address, limits);
+  const sealed = seal(ulid(), event, address, limits);
+  const conflationKey = conflationKeyOf(event);
+  return conflationKey === undefined ? sealed : { ...sealed, conflationKey };
+}
+
+/** A client that publishes, and where. */
+export interface ClientSender {
+  readonly principal: Principal;
+  readonly room: string;
+}
+
+/**
+ * Puts what a client published (the JSON text of `{ type, data }`) in an envelope in which it cannot
+ * pose as the server: `id`, `ts` and `sender` are ours, operations, refreshes and metadata are not for
+ * clients. The text of `data` stays as it came. `null`: it is no such event.
+ */
+export function sealClientEvent(json: string, { principal, room }: ClientSender): string | null {
+  const event: unknown = JSON.parse(json);
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) return null;
+  const { type } = event as { type?: unknown };
+  if (!isEventType(type) || /^(operation|trunkline):/.test(type)) return null;
+  if ('metadata' in event) return null;
+  const { realm, userId } = principal;
+  const head = JSON.stringify({
+    v: 1,
+    id: ulid(),
+    ts: Date.now(),
+    type,
+    scope: 'room',
+    ...(realm.kind === 'tenant' ? { tenantId: realm.tenantId } : {}),
+    room,
+    sender: userId,
+  });
+  return `${head.slice(0, -1)},"data":${memberText(json, 'data') ?? 'null'}}`;
 }
 
 /**
@@ -105,6 +143,13 @@ function seal(
   const bytes = Buffer.byteLength(json);
   if (bytes > maxEventBytes) throw tooLarge(type, bytes, maxEventBytes);
   return { id, json, bytes };
+}
+
+/** An operation's progress outdates the one before it, unless that has something else to say. */
+function conflationKeyOf({ type, data, metadata }: AppEvent): string | undefined {
+  if (type !== 'operation:progress' || metadata?.tablesToRefresh) return undefined;
+  const { operationId, stage = '' } = data as OperationProgress;
+  return JSON.stringify([operationId, stage]);
 }
 
 function checkEvent(event: AppEvent): void {

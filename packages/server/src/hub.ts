@@ -1,53 +1,72 @@
-import { type Channel, isSameRealm, parseChannelKey, wireName } from '@trunkline/contract';
-import type { Publication } from './broker/broker.ts';
+import {
+  type Channel,
+  isSameRealm,
+  parseChannelKey,
+  type Realm,
+  wireName,
+} from '@trunkline/contract';
+import type { PresenceChange, Publication } from './broker/broker.ts';
 import { type Disconnect, disconnects } from './errors.ts';
+import type { FanOut } from './fan-out.ts';
 import type { Principal } from './principal.ts';
-import { type Line, publicationPush } from './protocol.ts';
+import type { Line } from './protocol/line.ts';
+import { presenceChangePush, publicationPush } from './protocol/reply.ts';
+import type { Tenant } from './tenants.ts';
 
 /** One session in one channel, as much of it as the hub needs. */
 export interface Subscriber {
   /** The client id, for logs. */
   readonly id: string;
   readonly principal: Principal;
-  /** Takes one publication, already encoded. Must not throw and must not wait. */
-  deliver(publication: Publication, epoch: string, push: Line): void;
+  /**
+   * Takes one publication, already encoded; `null`: it exists, but cannot be delivered. Must not
+   * throw and must not wait.
+   */
+  deliver(publication: Publication, epoch: string, push: Line | null): void;
+  /** Takes word of somebody who came or went, already encoded. */
+  deliverPresenceChange(push: Line): void;
   /** Ends the whole connection. */
   close(disconnect: Disconnect): void;
 }
 
-/** One connection, as much of it as a drain needs. */
-export interface Connection {
-  /** The client id. */
-  readonly id: string;
-  close(disconnect: Disconnect): void;
-  /** Destroys the socket without waiting for the peer. */
-  terminate(): void;
+/** What a hub works with. */
+export interface HubOptions {
+  readonly fanOut: FanOut<Subscriber>;
+  tenantOf(realm: Realm): Tenant;
+  onDelivered(): void;
+  onIsolationViolation(subscriber: Subscriber, channel: string): void;
 }
 
 interface Entry {
   readonly channel: Channel;
   readonly wireName: string;
   readonly subscribers: Set<Subscriber>;
+  /** The subscribers at one moment: a delivery in slices goes to who was there when it came. */
+  list: readonly Subscriber[] | null;
+  /** The last publication that found no room: its subscribers must hear that they miss it. */
+  lost: Lost | null;
 }
 
-/** A node's index: its connections, and who subscribes to which channel. */
-export class Hub {
-  readonly connections: Set<Connection> = new Set();
-  /** Connections that nobody has authenticated yet. */
-  readonly #unauthenticated = new Set<Connection>();
-  /** Who the others act for, by client id. */
-  readonly #principals = new Map<string, Principal>();
-  readonly #entries = new Map<string, Entry>();
-  readonly #onIsolationViolation: (subscriber: Subscriber, channel: string) => void;
-  #onEmpty: (() => void)[] = [];
+interface Lost {
+  publication: Publication;
+  readonly epoch: string;
+  /** Who will be told. */
+  readonly list: readonly Subscriber[];
+}
 
-  constructor(onIsolationViolation: (subscriber: Subscriber, channel: string) => void) {
-    this.#onIsolationViolation = onIsolationViolation;
+/** A node's index of its subscriptions: who listens to which channel. */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #entries = new Map<string, Entry>();
+  #subscriptions = 0;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
   }
 
-  /** How many connections nobody has authenticated yet. */
-  get unauthenticated(): number {
-    return this.#unauthenticated.size;
+  /** Local subscribers, counted once in each channel. */
+  get subscriptions(): number {
+    return this.#subscriptions;
   }
 
   /** Channels with at least one local subscriber. */
@@ -62,12 +81,16 @@ export class Hub {
   add(channel: string, subscriber: Subscriber): void {
     const entry = this.#entries.get(channel) ?? newEntry(channel);
     this.#entries.set(channel, entry);
+    if (!entry.subscribers.has(subscriber)) this.#subscriptions += 1;
     entry.subscribers.add(subscriber);
+    entry.list = null;
   }
 
   remove(channel: string, subscriber: Subscriber): void {
     const entry = this.#entries.get(channel);
     if (!entry?.subscribers.delete(subscriber)) return;
+    this.#subscriptions -= 1;
+    entry.list = null;
     if (entry.subscribers.size === 0) this.#entries.delete(channel);
   }
 
@@ -76,51 +99,59 @@ export class Hub {
     const entry = this.#entries.get(channel);
     if (!entry) return;
     const push = publicationPush(entry.wireName, publication);
-    for (const subscriber of entry.subscribers) {
-      if (isSameRealm(subscriber.principal.realm, entry.channel.realm)) {
-        subscriber.deliver(publication, epoch, push);
-      } else {
-        this.#violated(channel, subscriber);
-      }
+    const isTaken = this.#add(channel, entry, push.bytes, (subscriber) => {
+      this.#options.onDelivered();
+      subscriber.deliver(publication, epoch, push);
+    });
+    if (!isTaken) this.#lose(channel, entry, publication, epoch);
+  }
+
+  /** Tells the channel's local subscribers who came or went. */
+  fanOutPresenceChange(channel: string, change: PresenceChange): void {
+    const entry = this.#entries.get(channel);
+    if (!entry) return;
+    const push = presenceChangePush(entry.wireName, change);
+    this.#add(channel, entry, push.bytes, (subscriber) => subscriber.deliverPresenceChange(push));
+  }
+
+  #add(channel: string, entry: Entry, bytes: number, deliver: (to: Subscriber) => void): boolean {
+    const { realm } = entry.channel;
+    entry.list ??= [...entry.subscribers];
+    return this.#options.fanOut.add(this.#options.tenantOf(realm), {
+      channel,
+      subscribers: entry.list,
+      bytes,
+      deliver: (subscriber) => {
+        if (isSameRealm(subscriber.principal.realm, realm)) deliver(subscriber);
+        else this.#violated(channel, subscriber);
+      },
+    });
+  }
+
+  // A publication without room is no silent gap: as soon as there is room, everybody who listened is
+  // told that it exists. One word is enough for all that were lost in a row to the same subscribers.
+  #lose(channel: string, entry: Entry, publication: Publication, epoch: string): void {
+    const list = (entry.list ??= [...entry.subscribers]);
+    if (entry.lost?.epoch === epoch && entry.lost.list === list) {
+      entry.lost.publication = publication;
+      return;
     }
-  }
-
-  addConnection(connection: Connection): void {
-    this.connections.add(connection);
-    this.#unauthenticated.add(connection);
-  }
-
-  /** Its principal is known: it takes no more of the room for strangers. */
-  admitConnection(connection: Connection, principal: Principal): void {
-    this.#unauthenticated.delete(connection);
-    this.#principals.set(connection.id, principal);
-  }
-
-  /** Is this the client id of a connection of the same user in the same realm? */
-  isConnectionOf(clientId: string, { userId, realm }: Principal): boolean {
-    const owner = this.#principals.get(clientId);
-    return owner?.userId === userId && isSameRealm(owner.realm, realm);
-  }
-
-  removeConnection(connection: Connection): void {
-    this.connections.delete(connection);
-    this.#unauthenticated.delete(connection);
-    this.#principals.delete(connection.id);
-    if (this.connections.size > 0) return;
-    for (const resolve of this.#onEmpty.splice(0)) resolve();
-  }
-
-  /** Resolves when the last connection has gone. */
-  async emptied(): Promise<void> {
-    if (this.connections.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#onEmpty.push(resolve);
+    const lost: Lost = { publication, epoch, list };
+    entry.lost = lost;
+    this.#options.fanOut.addLater(this.#options.tenantOf(entry.channel.realm), {
+      channel,
+      subscribers: list,
+      bytes: 0,
+      deliver: (subscriber) => {
+        if (entry.lost === lost) entry.lost = null;
+        subscriber.deliver(lost.publication, epoch, null);
+      },
     });
   }
 
   // The wall's second check. It must never trip; when it does, nothing is delivered.
   #violated(channel: string, subscriber: Subscriber): void {
-    this.#onIsolationViolation(subscriber, channel);
+    this.#options.onIsolationViolation(subscriber, channel);
     subscriber.close(disconnects.internal);
   }
 }
@@ -128,5 +159,11 @@ export class Hub {
 function newEntry(key: string): Entry {
   const channel = parseChannelKey(key);
   if (!channel) throw new TypeError(`Not a channel key: ${JSON.stringify(key)}`);
-  return { channel, wireName: wireName(channel.target), subscribers: new Set() };
+  return {
+    channel,
+    wireName: wireName(channel.target),
+    subscribers: new Set(),
+    list: null,
+    lost: null,
+  };
 }

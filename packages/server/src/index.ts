@@ -1,14 +1,19 @@
 export {
   type Broker,
   BrokerUnavailableError,
+  type ClientInfo,
   type History,
+  type OnPresenceChange,
   type OnPublication,
+  type PresenceChange,
   type Publication,
   type PublishOptions,
   PublishTimeoutError,
+  RateLimitedError,
   type StreamPosition,
 } from './broker/broker.ts';
 export { MemoryBroker, type MemoryBrokerOptions } from './broker/memory.ts';
+export type { CountName, Counts, LimitName } from './counters.ts';
 export { Disconnect, disconnects, ProtocolError, protocolErrors, unsubscribed } from './errors.ts';
 export {
   type EventAddress,
@@ -19,9 +24,16 @@ export {
   sealEvent,
   sealRefreshSignal,
 } from './event.ts';
-export { defaultLimits, type HistoryLimits, type Limits } from './limits.ts';
+export { defaultLimits, type HistoryLimits, type Limits, type TenantLimits } from './limits.ts';
 export { consoleLog, describeError, type Log } from './log.ts';
-export { type DrainOptions, Node, type NodeOptions, type NodeStats } from './node.ts';
+export {
+  type DrainOptions,
+  Node,
+  type NodeOptions,
+  type NodePublishOptions,
+  type NodeStats,
+  type Readiness,
+} from './node.ts';
 export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
 export {
   checkIdempotencyKey,
@@ -30,6 +42,9 @@ export {
   type SendEventOptions,
   sendEvent,
 } from './receipt.ts';
-export type { RoomRequest, RoomRule, RoomRules } from './rooms.ts';
+export type { RoomAnswer, RoomGrant, RoomRequest, RoomRule, RoomRules } from './rooms.ts';
+export type { CallContext, RpcHandler, RpcHandlers, SendHandler } from './rpc.ts';
+export type { LimitsFor } from './tenants.ts';
 export { type AttachOptions, attach, type Door } from './upgrade.ts';
+export type { UserAddress, Users } from './users.ts';
 export { withTimeout } from './with-timeout.ts';

@@ -8,16 +8,58 @@ export interface HistoryLimits {
   readonly maxBytes: number;
 }
 
+/** What one tenant may use of a node. The platform counts as a tenant of its own. */
+export interface TenantLimits {
+  /** Connections of one user; one more ends with 3504. Anonymous ones do not count. Default 20. */
+  readonly maxConnectionsPerUser: number;
+  /** Connections of the tenant; one more ends with 3504. Default 5,000. */
+  readonly maxConnectionsPerTenant: number;
+  /**
+   * Publications per second, the server's and the clients' together; more is not published: the
+   * receipt says `dropped`, a client gets error 111. Default 1,000.
+   */
+  readonly publishesPerSecond: number;
+  /** Publications that may come at once. Default 2,000. */
+  readonly publishBurst: number;
+  /** Bytes per second written to the tenant's sessions; more waits its turn. Default 10 MiB. */
+  readonly fanOutBytesPerSecond: number;
+  /** Bytes that may be written at once. Default 20 MiB. */
+  readonly fanOutBurstBytes: number;
+  /**
+   * Bytes of publications that wait for their turn; what comes on top is not delivered, and its
+   * subscribers are sent to recover it. Default 16 MiB.
+   */
+  readonly maxFanOutBacklogBytes: number;
+}
+
 /** Every limit of a node. Each is an option; unlimited needs a literal `Infinity`. */
-export interface Limits {
+export interface Limits extends TenantLimits {
+  // One message and one frame from a client
   /** Bytes of one message from a client; more closes with 1009. Default 64 KiB. */
   readonly maxMessageBytes: number;
   /** Fragments of one message from a client; more closes with 1008. Default 64. */
   readonly maxFragments: number;
+  /**
+   * Commands in one frame; more closes with 3501. A client that comes back sends its connect and all
+   * its subscribes in one. Default 192.
+   */
+  readonly maxCommandsPerFrame: number;
+  /** How deep a command's JSON may be nested; more closes with 3501. Default 32. */
+  readonly maxJsonDepth: number;
+
+  // One connection
   /** Bytes waiting for one client (our queue and the socket's); more closes with 3008. Default 1 MiB. */
   readonly maxQueuedBytes: number;
-  /** Bytes of publications in one connect or subscribe reply; more is not recovered. Default 512 KiB. */
+  /** Lines waiting for one client; more closes with 3008. Default 10,000. */
+  readonly maxQueuedLines: number;
+  /** Milliseconds that lines may wait without any progress; then 3008. Default 10 s. */
+  readonly writeStallMs: number;
+  /** Bytes of publications in one reply; more is not recovered. Default 512 KiB. */
   readonly maxRecoveryBytes: number;
+  /** Publications that one `history` command gets at most. Default 300. */
+  readonly maxHistoryPublications: number;
+  /** Clients that one `presence` command gets at most; `presence_stats` counts all. Default 200. */
+  readonly maxPresenceClients: number;
   /** Subscriptions of one connection, server-side ones included. Default 128. */
   readonly maxSubscriptions: number;
   /**
@@ -25,19 +67,57 @@ export interface Limits {
    * greatest size; more closes with 3013. Default 256.
    */
   readonly maxPendingCommands: number;
-  /** Sockets that may wait for their connect to be authenticated; more get 503. Default 1,000. */
-  readonly maxUnauthenticated: number;
-  /** Milliseconds that a socket may live before its connect command comes; then 3502. Default 5 s. */
-  readonly connectDeadlineMs: number;
+  /** Commands per second, other than subscribe and refresh; each more gets error 111. Default 50. */
+  readonly commandsPerSecond: number;
+  /** Commands that may come at once. Default 100. */
+  readonly commandBurst: number;
+  /** Subscribes per second; each more gets error 111. Default 20. */
+  readonly subscribesPerSecond: number;
+  /** Subscribes that may come at once. Default 128. */
+  readonly subscribeBurst: number;
+  /** Milliseconds that a client may go on sending too fast; then 3013. Default 10 s. */
+  readonly maxExcessMs: number;
+  /** Error replies per minute that are the client's own doing; more closes with 3509. Default 50. */
+  readonly maxErrorsPerMinute: number;
+  /** WebSocket pings from a client per second; more closes with 3013. Default 10. */
+  readonly pingsPerSecond: number;
   /** Milliseconds between two pings. Default 25 s. */
   readonly pingIntervalMs: number;
   /** Milliseconds that a client has for its pong; then 3012. Default 8 s. */
   readonly pongTimeoutMs: number;
   /**
+   * Milliseconds before its end at which a token's client is told to bring a new one. Default 10 s.
+   */
+  readonly tokenLeadMs: number;
+  /** Milliseconds that a connection or subscription outlives its token. Default 5 s. */
+  readonly tokenGraceMs: number;
+
+  // The door
+  /** Connections of the node; more get 503. Default 20,000. */
+  readonly maxConnections: number;
+  /** Handshakes per second; more get 503. Default 1,500. */
+  readonly handshakesPerSecond: number;
+  /** Handshakes that may come at once. Default 3,000. */
+  readonly handshakeBurst: number;
+  /** Sockets that may wait for their connect to be authenticated; more get 503. Default 1,000. */
+  readonly maxUnauthenticated: number;
+  /** Of these, from one address; more get 429. Default 200. */
+  readonly maxUnauthenticatedPerAddress: number;
+  /** Calls of `authenticate` at one time; more wait. Default 100. */
+  readonly maxConcurrentAuthenticates: number;
+  /** Milliseconds that a socket may live before its connect command comes; then 3502. Default 5 s. */
+  readonly connectDeadlineMs: number;
+  /** Milliseconds that the event loop may lag; more, for long, and newcomers get 503. Default 500. */
+  readonly maxEventLoopLagMs: number;
+  /** Milliseconds for which it must lag until newcomers are refused. Default 5 s. */
+  readonly maxEventLoopLagForMs: number;
+
+  // The node's work
+  /**
    * Milliseconds from a command's arrival to its answer, the app's hooks and the broker together:
-   * a connect (`authenticate`, `roomsOf`, the joins) is then closed with 3004, a subscribe
-   * (`authorize`, the join) gets error 100. Default 4 s: a stock client gives up on a command
-   * after 5 s, and must hear of the failure before.
+   * a connect (`authenticate`, `roomsOf`, the joins) is then closed with 3004, any other gets
+   * error 100. Default 4 s: a stock client gives up on a command after 5 s, and must hear of the
+   * failure before.
    */
   readonly hookTimeoutMs: number;
   /** Milliseconds that a send waits for the broker; then its receipt says `unknown`. Default 2 s. */
@@ -46,6 +126,12 @@ export interface Limits {
   readonly maxEventBytes: number;
   /** Bytes of one event from which on a warning is logged. Default 32 KiB. */
   readonly warnEventBytes: number;
+  /** Sessions that publications are delivered to in one turn of the event loop. Default 500. */
+  readonly fanOutSlice: number;
+  /** Milliseconds after which a client that its node has stopped naming is not present. Default 60 s. */
+  readonly presenceTtlMs: number;
+  /** Milliseconds between two namings. Default 25 s. */
+  readonly presenceIntervalMs: number;
   /** History of `@all`, role and room channels. Default 500 / 5 min / 512 KiB. */
   readonly history: HistoryLimits;
   /** History of `@user` channels. Default 100 / 5 min / 64 KiB. */
@@ -53,28 +139,88 @@ export interface Limits {
 }
 
 const KIB = 1024;
-const MINUTE_MS = 60_000;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+
+const defaultTenantLimits: TenantLimits = {
+  maxConnectionsPerUser: 20,
+  maxConnectionsPerTenant: 5_000,
+  publishesPerSecond: 1_000,
+  publishBurst: 2_000,
+  fanOutBytesPerSecond: 10 * MIB,
+  fanOutBurstBytes: 20 * MIB,
+  maxFanOutBacklogBytes: 16 * MIB,
+};
 
 /** The limits of a node that was told none. */
 export const defaultLimits: Limits = {
+  ...defaultTenantLimits,
   maxMessageBytes: 64 * KIB,
   maxFragments: 64,
-  maxQueuedBytes: 1024 * KIB,
+  maxCommandsPerFrame: 192,
+  maxJsonDepth: 32,
+  maxQueuedBytes: MIB,
+  maxQueuedLines: 10_000,
+  writeStallMs: 10 * SECOND_MS,
   maxRecoveryBytes: 512 * KIB,
+  maxHistoryPublications: 300,
+  maxPresenceClients: 200,
   maxSubscriptions: 128,
   maxPendingCommands: 256,
+  commandsPerSecond: 50,
+  commandBurst: 100,
+  subscribesPerSecond: 20,
+  subscribeBurst: 128,
+  maxExcessMs: 10 * SECOND_MS,
+  maxErrorsPerMinute: 50,
+  pingsPerSecond: 10,
+  pingIntervalMs: 25 * SECOND_MS,
+  pongTimeoutMs: 8 * SECOND_MS,
+  tokenLeadMs: 10 * SECOND_MS,
+  tokenGraceMs: 5 * SECOND_MS,
+  maxConnections: 20_000,
+  handshakesPerSecond: 1_500,
+  handshakeBurst: 3_000,
   maxUnauthenticated: 1_000,
-  connectDeadlineMs: 5_000,
-  pingIntervalMs: 25_000,
-  pongTimeoutMs: 8_000,
-  hookTimeoutMs: 4_000,
-  publishTimeoutMs: 2_000,
+  maxUnauthenticatedPerAddress: 200,
+  maxConcurrentAuthenticates: 100,
+  connectDeadlineMs: 5 * SECOND_MS,
+  maxEventLoopLagMs: 500,
+  maxEventLoopLagForMs: 5 * SECOND_MS,
+  hookTimeoutMs: 4 * SECOND_MS,
+  publishTimeoutMs: 2 * SECOND_MS,
   maxEventBytes: 128 * KIB,
   warnEventBytes: 32 * KIB,
+  fanOutSlice: 500,
+  presenceTtlMs: 60 * SECOND_MS,
+  presenceIntervalMs: 25 * SECOND_MS,
   history: { size: 500, ttlMs: 5 * MINUTE_MS, maxBytes: 512 * KIB },
   userHistory: { size: 100, ttlMs: 5 * MINUTE_MS, maxBytes: 64 * KIB },
 };
+
+// What can differ from tenant to tenant.
+const tenantLimitNames: readonly (keyof TenantLimits)[] = Object.keys(
+  defaultTenantLimits,
+) as (keyof TenantLimits)[];
+
+/** One tenant's limits: the node's with some of them replaced. Throws a `RangeError` as `resolveLimits`. */
+export function resolveTenantLimits(
+  limits: Limits,
+  changes: Partial<TenantLimits> = {},
+): TenantLimits {
+  const unknown = Object.keys(changes).filter(
+    (name) => !tenantLimitNames.includes(name as keyof TenantLimits),
+  );
+  if (unknown.length > 0) {
+    throw new RangeError(
+      `limitsFor gives ${tenantLimitNames.join(', ')}; ${unknown.join(', ')} holds for the whole node`,
+    );
+  }
+  const own = Object.fromEntries(tenantLimitNames.map((name) => [name, limits[name]]));
+  return resolve('limitsFor', own as unknown as TenantLimits, changes);
+}
 
 /** The defaults with some of them replaced. Throws a `RangeError` for limits that cannot work. */
 export function resolveLimits(changes: Partial<Limits> = {}): Limits {
@@ -84,22 +230,31 @@ export function resolveLimits(changes: Partial<Limits> = {}): Limits {
     history: resolveHistory('limits.history', defaultLimits.history, history),
     userHistory: resolveHistory('limits.userHistory', defaultLimits.userHistory, userHistory),
   };
-  if (limits.pongTimeoutMs >= limits.pingIntervalMs) {
-    throw new RangeError('limits.pongTimeoutMs must be smaller than limits.pingIntervalMs');
-  }
-  // It goes to the client, in seconds, who adds its own patience and sets a timer.
-  if (limits.pingIntervalMs > HOUR_MS) {
-    throw new RangeError('limits.pingIntervalMs must be at most an hour');
-  }
-  // A client that comes back sends its connect and all its subscribes in one frame.
-  if (limits.maxPendingCommands < limits.maxSubscriptions + 1) {
-    throw new RangeError('limits.maxPendingCommands must be above limits.maxSubscriptions');
-  }
-  // A reply at this limit must never trip the queue's own, or the client reconnects for ever.
-  if (limits.maxRecoveryBytes > limits.maxQueuedBytes / 2) {
-    throw new RangeError('limits.maxRecoveryBytes must be at most half of limits.maxQueuedBytes');
-  }
+  checkTogether(limits);
   return limits;
+}
+
+/** What must hold between limits, and what breaks where it does not. */
+function checkTogether(limits: Limits): void {
+  const require = (holds: boolean, rule: string) => {
+    if (!holds) throw new RangeError(`limits.${rule}`);
+  };
+  require(limits.pongTimeoutMs <
+    limits.pingIntervalMs, 'pongTimeoutMs must be smaller than limits.pingIntervalMs');
+  // It goes to the client, in seconds, who adds its own patience and sets a timer.
+  require(limits.pingIntervalMs <= HOUR_MS, 'pingIntervalMs must be at most an hour');
+  // A client that comes back sends its connect and all its subscribes in one frame.
+  require(limits.maxPendingCommands >
+    limits.maxSubscriptions, 'maxPendingCommands must be above limits.maxSubscriptions');
+  require(limits.maxCommandsPerFrame >
+    limits.maxSubscriptions, 'maxCommandsPerFrame must be above limits.maxSubscriptions');
+  require(limits.subscribeBurst >=
+    limits.maxSubscriptions, 'subscribeBurst must be at least limits.maxSubscriptions');
+  // A reply at this limit must never trip the queue's own, or the client reconnects for ever.
+  require(limits.maxRecoveryBytes <=
+    limits.maxQueuedBytes / 2, 'maxRecoveryBytes must be at most half of limits.maxQueuedBytes');
+  require(limits.presenceIntervalMs <
+    limits.presenceTtlMs, 'presenceIntervalMs must be smaller than limits.presenceTtlMs');
 }
 
 /** A history's limits with some of them replaced. Throws a `RangeError` for what cannot work. */

@@ -31,6 +31,31 @@ async function attempt(call: () => unknown): Promise<void> {
   }
 }
 
+const PAUSE_MS = 1_000;
+
+/** A log for what strangers can cause: each kind at most once a second, and how often it came in between. */
+export class ThrottledLog {
+  readonly #log: Log;
+  /** Of each kind, when it was last said and how often it was not said since. The kinds are few. */
+  readonly #said = new Map<string, { at: number; suppressed: number }>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  warn(message: string, kind: string, fields: Record<string, unknown>): void {
+    const now = performance.now();
+    const last = this.#said.get(kind);
+    if (last && now - last.at < PAUSE_MS) {
+      last.suppressed += 1;
+      return;
+    }
+    const suppressed = last?.suppressed ?? 0;
+    this.#said.set(kind, { at: now, suppressed: 0 });
+    this.#log.warn(message, suppressed > 0 ? { ...fields, suppressed } : fields);
+  }
+}
+
 const MAX_DESCRIPTION = 300;
 const MAX_CAUSES = 10;
 

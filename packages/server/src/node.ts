@@ -1,19 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { type Channel, channelKey, describeRealm, parseChannelKey } from '@trunkline/contract';
+import { Admission } from './admission.ts';
+import { Authentications } from './authentications.ts';
 import {
   type Broker,
+  type ClientInfo,
   type History,
-  type Publication,
   PublishTimeoutError,
+  RateLimitedError,
   type StreamPosition,
 } from './broker/broker.ts';
 import { MemoryBroker } from './broker/memory.ts';
+import { Connections } from './connections.ts';
+import { Counters, type Counts, type LimitName } from './counters.ts';
 import { disconnects } from './errors.ts';
+import { EventLoopMonitor } from './event-loop.ts';
+import { FanOut } from './fan-out.ts';
+import { Following } from './following.ts';
 import { Hub, type Subscriber } from './hub.ts';
 import { type HistoryLimits, type Limits, resolveLimits } from './limits.ts';
-import { consoleLog, describeError, harmlessLog, type Log } from './log.ts';
+import { consoleLog, describeError, harmlessLog, type Log, ThrottledLog } from './log.ts';
+import { Presences } from './presences.ts';
 import type { Authenticate, Principal } from './principal.ts';
 import { type RoomRules, Rooms } from './rooms.ts';
+import type { RpcHandlers, SendHandler } from './rpc.ts';
+import { type LimitsFor, Tenants } from './tenants.ts';
+import { Users } from './users.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** How a node is set up. */
@@ -24,12 +36,28 @@ export interface NodeOptions {
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
   roomsOf?: (principal: Principal) => readonly string[] | Promise<readonly string[]>;
+  /** What clients may call. Default: nothing, every call gets error 108. */
+  rpc?: RpcHandlers;
+  /** Takes what clients send without an answer. Default: nobody, it closes with 3508. */
+  onSend?: SendHandler;
   /** What the nodes share. Default: memory, for a single node. */
   broker?: Broker;
   /** Limits that differ from the defaults. */
   limits?: Partial<Limits>;
+  /** One tenant's limits that differ from the node's. Default: none do. */
+  limitsFor?: LimitsFor;
   /** Default: the console. */
   log?: Log;
+}
+
+/** How a node publishes. */
+export interface NodePublishOptions {
+  /** Repeats with it on the same channel within 5 minutes are dropped. */
+  readonly idempotencyKey?: string;
+  /** The client that publishes; absent: the server does. */
+  readonly info?: ClientInfo;
+  /** Where it waits for a slow reader, it gives way to a newer publication with the same key. */
+  readonly conflationKey?: string;
 }
 
 /** How a node says good-bye. */
@@ -42,14 +70,27 @@ export interface DrainOptions {
   deadlineMs?: number;
 }
 
+/** Does a node take newcomers, and if not, why? */
+export type Readiness = 'starting' | 'ready' | 'overloaded' | 'draining';
+
 /** Counters and sizes of a node. */
 export interface NodeStats {
   readonly connections: number;
   /** Of the connections, those that nobody has authenticated yet. */
   readonly unauthenticated: number;
+  readonly subscriptions: number;
   readonly channels: number;
-  /** Deliveries that the second realm check stopped. Anything but 0 is a bug: tell us. */
-  readonly isolationViolations: number;
+  /** Tenants, the platform included, that this node has to do with. */
+  readonly tenants: number;
+  readonly eventLoopLagMs: number;
+  /** What happened since the node was made. */
+  readonly counts: Readonly<Counts>;
+  /** How often each limit was exceeded. */
+  readonly limits: Readonly<Record<LimitName, number>>;
+  /** Connections that this server ended, by code. */
+  readonly disconnects: Readonly<Record<string, number>>;
+  /** Error replies, by code. */
+  readonly errors: Readonly<Record<string, number>>;
 }
 
 /** One server process's real-time engine: hub and broker, and the rules between them. */
@@ -57,70 +98,130 @@ export class Node {
   readonly id: string = randomUUID();
   readonly limits: Limits;
   readonly log: Log;
-  readonly hub: Hub;
+  readonly counters: Counters = new Counters();
+  readonly tenants: Tenants;
+  readonly connections: Connections;
+  readonly users: Users;
+  readonly presences: Presences;
   readonly rooms: Rooms;
-  readonly authenticate: Authenticate;
+  readonly admission: Admission;
+  readonly authentications: Authentications;
   readonly roomsOf: NonNullable<NodeOptions['roomsOf']>;
+  readonly rpc: RpcHandlers | null;
+  readonly onSend: SendHandler | null;
   readonly #broker: Broker;
-  /** Channels that the broker announces to this node. */
-  readonly #announced = new Set<string>();
-  /** The last change of a channel's broker subscription: the next one waits for it. */
-  readonly #changes = new Map<string, Promise<void>>();
-  #isolationViolations = 0;
-  #draining = false;
+  readonly #hub: Hub;
+  readonly #fanOut: FanOut<Subscriber>;
+  readonly #following: Following;
+  readonly #eventLoop: EventLoopMonitor;
+  readonly #throttledLog: ThrottledLog;
+  #isStarted = false;
+  #isDraining = false;
 
   constructor(options: NodeOptions) {
+    const { authenticate, limitsFor = () => undefined } = options;
     this.limits = resolveLimits(options.limits);
     this.log = harmlessLog(options.log ?? consoleLog);
-    this.hub = new Hub((subscriber, channel) => this.#onIsolationViolation(subscriber, channel));
-    this.rooms = new Rooms(options.rooms ?? {}, this.limits.history);
-    this.authenticate = options.authenticate;
-    this.roomsOf = options.roomsOf ?? (() => []);
+    this.#throttledLog = new ThrottledLog(this.log);
     this.#broker = options.broker ?? new MemoryBroker();
+    this.roomsOf = options.roomsOf ?? (() => []);
+    this.rpc = options.rpc ?? null;
+    this.onSend = options.onSend ?? null;
+    this.rooms = new Rooms(options.rooms ?? {}, this.limits.history);
+
+    const onExceeded = (limit: LimitName, fields?: Record<string, unknown>) =>
+      this.exceeded(limit, fields);
+    const tenantOf: Tenants['of'] = (realm) => this.tenants.of(realm);
+    this.tenants = new Tenants(this.limits, limitsFor, (error) =>
+      this.hookFailed('limitsFor', error),
+    );
+    this.connections = new Connections({ limits: this.limits, tenantOf, onExceeded });
+    this.users = new Users(this.connections);
+    this.admission = new Admission(this);
+    this.authentications = new Authentications({ authenticate, limits: this.limits, onExceeded });
+    this.presences = new Presences({
+      broker: this.#broker,
+      limits: this.limits,
+      onError: (error) => this.#brokerFailed('presence', error),
+    });
+    this.#fanOut = new FanOut({
+      slice: this.limits.fanOutSlice,
+      onExceeded: (limit, { id }) => this.exceeded(limit, { tenant: id }),
+    });
+    this.#hub = new Hub({
+      fanOut: this.#fanOut,
+      tenantOf,
+      onDelivered: () => this.counters.count('deliveries'),
+      onIsolationViolation: (subscriber, channel) => this.#violated(subscriber, channel),
+    });
+    this.#following = new Following(this.#broker, (channel) => this.#hub.has(channel));
+    this.#eventLoop = new EventLoopMonitor({
+      maxLagMs: this.limits.maxEventLoopLagMs,
+      forMs: this.limits.maxEventLoopLagForMs,
+    });
   }
 
-  /** Is this node refusing new connections because it is about to stop? */
-  get isDraining(): boolean {
-    return this.#draining;
+  /** Does it take newcomers? */
+  get readiness(): Readiness {
+    if (this.#isDraining) return 'draining';
+    if (!this.#isStarted) return 'starting';
+    return this.#eventLoop.isOverloaded ? 'overloaded' : 'ready';
   }
 
   async start(): Promise<void> {
-    await this.#broker.start((channel, publication, epoch) =>
-      this.#onPublication(channel, publication, epoch),
+    await this.#broker.start(
+      (channel, publication, epoch) => this.#hub.fanOut(channel, publication, epoch),
+      (channel, change) => this.#hub.fanOutPresenceChange(channel, change),
     );
+    this.tenants.start();
+    this.presences.start();
+    this.#eventLoop.start();
+    this.#isStarted = true;
   }
 
   /** Destroys what is connected and, when every channel has been left, stops the broker. */
   async stop(): Promise<void> {
-    this.#draining = true;
+    this.#isDraining = true;
     this.#terminateAll();
-    await this.hub.emptied();
-    await Promise.allSettled(this.#changes.values());
+    await this.connections.emptied();
+    this.#fanOut.stop();
+    this.#eventLoop.stop();
+    this.presences.stop();
+    this.tenants.stop();
+    await this.#following.settled();
     await this.#broker.stop();
   }
 
   /**
    * Publishes JSON text to a channel: on all nodes, kept in its history. Calls for one channel get
-   * offsets in call order. Rejects with `PublishTimeoutError` when the broker does not answer in
-   * time, and with a `TypeError` for text that is empty or has more than one line.
+   * offsets in call order. Rejects with `RateLimitedError` when the channel's tenant publishes too
+   * fast, with `PublishTimeoutError` when the broker does not answer in time, and with a `TypeError`
+   * for text that is empty or has more than one line.
    */
   async publish(
     channel: Channel,
     data: string,
-    options: { idempotencyKey?: string } = {},
+    options: NodePublishOptions = {},
   ): Promise<StreamPosition> {
     // Lines are what a frame is made of: this text would break its receivers, again on each recovery.
     if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
-    const publishing = this.#broker.publish(channelKey(channel), data, {
+    const key = channelKey(channel);
+    this.#checkRate(channel);
+    const { publishTimeoutMs } = this.limits;
+    const late = () =>
+      new PublishTimeoutError(`The broker did not answer in ${publishTimeoutMs} ms`);
+    const publishing = this.#broker.publish(key, data, {
       history: this.historyOf(channel),
       ...options,
     });
-    return await withTimeout(
-      publishing,
-      this.limits.publishTimeoutMs,
-      () =>
-        new PublishTimeoutError(`The broker did not answer in ${this.limits.publishTimeoutMs} ms`),
-    );
+    try {
+      const position = await withTimeout(publishing, publishTimeoutMs, late);
+      this.counters.count('publications');
+      return position;
+    } catch (error) {
+      this.counters.count('publicationsFailed');
+      throw error;
+    }
   }
 
   /** What a channel keeps; `null`: nothing. */
@@ -138,15 +239,15 @@ export class Node {
 
   /** Resolves when every later publication of the channel will be delivered to the subscriber. */
   async subscribe(channel: string, subscriber: Subscriber): Promise<void> {
-    this.hub.add(channel, subscriber);
-    await this.#followHub(channel);
+    this.#hub.add(channel, subscriber);
+    await this.#following.align(channel);
   }
 
   /** Takes effect on deliveries at once; the broker is told in the background. */
   unsubscribe(channel: string, subscriber: Subscriber): void {
-    this.hub.remove(channel, subscriber);
-    this.#followHub(channel).catch((error: unknown) => {
-      this.log.warn('broker_unsubscribe_failed', { error: describeError(error) });
+    this.#hub.remove(channel, subscriber);
+    this.#following.align(channel).catch((error: unknown) => {
+      this.#brokerFailed('unsubscribe', error);
     });
   }
 
@@ -155,70 +256,87 @@ export class Node {
     return await this.#broker.history(channel, afterOffset);
   }
 
+  /** Who is present in a channel, in the order of their coming. */
+  async presence(channel: string): Promise<readonly ClientInfo[]> {
+    return await this.#broker.presence(channel);
+  }
+
+  /** Resolves when the broker has answered, and rejects with the reason why it cannot. */
+  async checkBroker(): Promise<void> {
+    await this.#broker.presence(`check ${this.id}`); // no channel's key: nothing is made by asking
+  }
+
   /** Is this the client id of a connection that this node holds for the same user and realm? */
   isConnectionOf(clientId: string, principal: Principal): boolean {
-    return this.hub.isConnectionOf(clientId, principal);
+    return this.connections.isConnectionOf(clientId, principal);
   }
 
   /** Refuses new connections, then closes the others with 3001, spread at random (promise P13). */
   async drain(options: DrainOptions = {}): Promise<void> {
     const { waitMs = 5_000, spreadMs = 15_000, deadlineMs = 25_000 } = options;
-    this.#draining = true;
+    this.#isDraining = true;
     const timers = [setTimeout(() => this.#terminateAll(), deadlineMs)];
-    for (const connection of this.hub.connections) {
+    for (const connection of this.connections) {
       const close = () => connection.close(disconnects.shutdown);
       timers.push(setTimeout(close, waitMs + Math.random() * spreadMs));
     }
-    await this.hub.emptied();
+    await this.connections.emptied();
     for (const timer of timers) clearTimeout(timer);
   }
 
+  /** A limit was exceeded: counted under its name, and said at most once a second. */
+  exceeded(limit: LimitName, fields: Record<string, unknown> = {}): void {
+    this.counters.limits[limit] += 1;
+    this.#throttledLog.warn('limit_exceeded', limit, { limit, ...fields });
+  }
+
+  /** Somebody was refused for a reason that somebody should see: said at most once a second. */
+  refused(message: string, fields: Record<string, unknown>): void {
+    this.#throttledLog.warn(message, message, fields);
+  }
+
+  /** A hook of the app has thrown or was late. */
+  hookFailed(hook: string, error: unknown, fields: Record<string, unknown> = {}): void {
+    this.counters.count('hooksFailed');
+    this.log.error('hook_failed', { hook, ...fields, error: describeError(error) });
+  }
+
   stats(): NodeStats {
+    const { counts, limits, disconnects: ended, errors } = this.counters;
     return {
-      connections: this.hub.connections.size,
-      unauthenticated: this.hub.unauthenticated,
-      channels: this.hub.channels,
-      isolationViolations: this.#isolationViolations,
+      connections: this.connections.size,
+      unauthenticated: this.connections.unauthenticated,
+      subscriptions: this.#hub.subscriptions,
+      channels: this.#hub.channels,
+      tenants: this.tenants.size,
+      eventLoopLagMs: this.#eventLoop.lagMs,
+      counts: { ...counts },
+      limits: { ...limits },
+      disconnects: Object.fromEntries(ended),
+      errors: Object.fromEntries(errors),
     };
   }
 
-  // One channel's broker subscription follows its first and last local subscriber. Changes of one
-  // channel wait for each other, and each looks at the hub anew, so a last leave that races with a
-  // new join ends in the state that the hub is in.
-  async #followHub(channel: string): Promise<void> {
-    const change = (this.#changes.get(channel) ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => this.#alignBroker(channel));
-    this.#changes.set(channel, change);
-    try {
-      await change;
-    } finally {
-      if (this.#changes.get(channel) === change) this.#changes.delete(channel);
-    }
-  }
-
-  async #alignBroker(channel: string): Promise<void> {
-    const wanted = this.hub.has(channel);
-    if (wanted === this.#announced.has(channel)) return;
-    if (wanted) {
-      await this.#broker.subscribe(channel);
-      this.#announced.add(channel);
-    } else {
-      this.#announced.delete(channel);
-      await this.#broker.unsubscribe(channel);
-    }
+  #checkRate({ realm }: Channel): void {
+    const tenant = this.tenants.of(realm);
+    if (tenant.publishes.take()) return;
+    this.exceeded('publishesPerSecond', { tenant: tenant.id });
+    const { publishesPerSecond } = tenant.limits;
+    throw new RateLimitedError(
+      `Not published: ${describeRealm(realm)} publishes more than ${publishesPerSecond} times a second (limits.publishesPerSecond)`,
+    );
   }
 
   #terminateAll(): void {
-    for (const connection of this.hub.connections) connection.terminate();
+    for (const connection of this.connections) connection.terminate();
   }
 
-  #onPublication(channel: string, publication: Publication, epoch: string): void {
-    this.hub.fanOut(channel, publication, epoch);
+  #brokerFailed(what: string, error: unknown): void {
+    this.log.warn('broker_failed', { what, error: describeError(error) });
   }
 
-  #onIsolationViolation(subscriber: Subscriber, channel: string): void {
-    this.#isolationViolations += 1;
+  #violated(subscriber: Subscriber, channel: string): void {
+    this.counters.count('isolationViolations');
     this.log.error('isolation_violation', {
       client: subscriber.id,
       realm: describeRealm(subscriber.principal.realm),

@@ -1,14 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+/** Stands for every origin, in a list of its own. */
+export const ANY_ORIGIN = '*';
+
 /**
  * May a page of this origin open a connection? Its host and port must be the server's own or its
  * origin listed; the scheme is not compared with ours, because TLS ends at proxies. Without an
- * `Origin` it is no browser: allowed, unless it brings a cookie (design D4).
+ * `Origin` it is no browser: allowed, unless it brings a cookie (design D4). Where every origin is
+ * allowed none may bring a cookie: any page could use it.
  */
 export function isAllowedOrigin(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
   const { origin, host, cookie } = headers;
   if (origin === undefined) return cookie === undefined;
   if (origins.includes(origin)) return true;
+  if (origins.includes(ANY_ORIGIN)) return cookie === undefined;
   const url = parseUrl(origin);
   if (!url || host === undefined) return false;
   // Read the Host with the origin's scheme, so that a default port compares equal to none.

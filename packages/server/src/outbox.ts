@@ -1,49 +1,176 @@
-import type { Line } from './protocol.ts';
+import type { LimitName } from './counters.ts';
+import type { Limits } from './limits.ts';
+import type { Line } from './protocol/line.ts';
 import type { Transport } from './transport.ts';
 
+/** What an outbox works with. */
+export interface OutboxOptions {
+  readonly transport: Transport;
+  readonly limits: Pick<Limits, 'maxQueuedBytes' | 'maxQueuedLines' | 'writeStallMs'>;
+  /** The reader is too slow: ends the connection. */
+  readonly onSlow: (limit: LimitName) => void;
+  /** A line gave way to a newer one. */
+  readonly onConflated: () => void;
+}
+
+/** Bytes that the socket is given ahead of what the network takes: what waits here can still change. */
+const SOCKET_BYTES = 64 * 1024;
+/** Around each line in a frame: its newline. */
+const SEPARATOR_BYTES = 1;
+
 /**
- * What waits to be sent to one client. Lines written in one turn of the event loop become one
- * frame. Never drops a line: when more bytes wait than the limit allows, the reader is slow, and
- * that ends the connection.
+ * What waits to be sent to one client. Lines written in one turn of the event loop become one frame.
+ * Of lines with the same conflation key only the newest waits; apart from that none is ever dropped:
+ * when more waits than the limits allow, or for too long, the reader is slow, and that ends the
+ * connection.
  */
 export class Outbox {
-  readonly #transport: Transport;
-  readonly #maxQueuedBytes: number;
-  readonly #onSlow: () => void;
-  #lines: string[] = [];
+  readonly #options: OutboxOptions;
+  /** In the order of their writing; a line that gave way has left a `null`. */
+  #lines: (Line | null)[] = [];
+  /** Where in `#lines` a key's line waits. */
+  #keys: Map<string, number> | null = null;
   #queuedBytes = 0;
-  #closed = false;
+  #queuedLines = 0;
+  #heldBytes = 0;
+  #isScheduled = false;
+  /** The socket has enough: the next frame follows when it has written this one. */
+  #isWaiting = false;
+  #isClosed = false;
 
-  constructor(transport: Transport, maxQueuedBytes: number, onSlow: () => void) {
-    this.#transport = transport;
-    this.#maxQueuedBytes = maxQueuedBytes;
-    this.#onSlow = onSlow;
+  constructor(options: OutboxOptions) {
+    this.#options = options;
   }
 
-  write({ text, bytes }: Line): void {
-    if (this.#closed) return;
-    if (this.#queuedBytes + this.#transport.bufferedBytes + bytes > this.#maxQueuedBytes) {
-      this.#onSlow();
+  write(line: Line): void {
+    if (this.#isClosed) return;
+    this.#conflate(line);
+    const exceeded = this.#exceededBy(line);
+    if (exceeded) {
+      this.#options.onSlow(exceeded);
       return;
     }
-    this.#queuedBytes += bytes;
-    this.#lines.push(text);
-    if (this.#lines.length === 1) setImmediate(() => this.flush());
+    this.#queuedBytes += line.bytes + SEPARATOR_BYTES;
+    this.#queuedLines += 1;
+    this.#lines.push(line);
+    if (!this.#isWaiting) this.#schedule();
   }
 
-  /** Sends what waits, now. */
+  /**
+   * Counts bytes that wait behind the gates of all subscriptions; a negative number gives them back.
+   * They will be written here, and must fit.
+   */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    const isOver = this.#heldBytes > this.#options.limits.maxQueuedBytes;
+    if (isOver && bytes > 0) this.#options.onSlow('maxQueuedBytes');
+  }
+
+  /** Sends what waits, now, as far as the socket takes it. */
   flush(): void {
-    if (this.#lines.length === 0) return;
-    const frame = this.#lines.join('\n');
-    this.#lines = [];
-    this.#queuedBytes = 0;
-    this.#transport.send(frame);
+    this.#isScheduled = false;
+    while (this.#queuedLines > 0 && !this.#isWaiting && !this.#isClosed) this.#sendFrame();
+  }
+
+  /** Sends all that waits, whatever the socket has: there will be no later. */
+  flushAll(): void {
+    if (this.#queuedLines > 0) this.#options.transport.send(this.#takeFrame(Infinity));
   }
 
   /** Forgets what waits and takes nothing more. */
   discard(): void {
-    this.#closed = true;
-    this.#lines = [];
-    this.#queuedBytes = 0;
+    this.#isClosed = true;
+    this.#forgetLines();
   }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.flush());
+  }
+
+  #exceededBy({ bytes }: Line): LimitName | null {
+    const { transport, limits } = this.#options;
+    const waiting = this.#queuedBytes + transport.bufferedBytes;
+    if (waiting + bytes > limits.maxQueuedBytes) return 'maxQueuedBytes';
+    return this.#queuedLines >= limits.maxQueuedLines ? 'maxQueuedLines' : null;
+  }
+
+  /** Lets an older line of the same key give way. The newer one is written at the end: offsets ascend. */
+  #conflate({ conflationKey }: Line): void {
+    if (conflationKey === undefined) return;
+    this.#keys ??= new Map();
+    const at = this.#keys.get(conflationKey);
+    const older = at === undefined ? null : this.#lines[at];
+    if (at !== undefined && older) {
+      this.#lines[at] = null;
+      this.#queuedBytes -= older.bytes + SEPARATOR_BYTES;
+      this.#queuedLines -= 1;
+      this.#options.onConflated();
+    }
+    this.#keys.set(conflationKey, this.#lines.length);
+  }
+
+  #sendFrame(): void {
+    const { transport, limits, onSlow } = this.#options;
+    const { bufferedBytes } = transport;
+    const frame = this.#takeFrame(SOCKET_BYTES - bufferedBytes);
+    if (this.#queuedLines === 0 && bufferedBytes < SOCKET_BYTES) {
+      transport.send(frame);
+      return;
+    }
+    this.#isWaiting = true;
+    transport.send(frame, {
+      onWritten: () => this.#onWritten(),
+      stallMs: limits.writeStallMs,
+      onStall: () => onSlow('writeStallMs'),
+    });
+  }
+
+  #onWritten(): void {
+    this.#isWaiting = false;
+    this.flush();
+  }
+
+  /** Lines of about that many bytes, at least one, as one frame. */
+  #takeFrame(maxBytes: number): string {
+    const texts: string[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const line of this.#lines) {
+      if (line && texts.length > 0 && bytes + line.bytes > maxBytes) break;
+      taken += 1;
+      if (!line) continue;
+      texts.push(line.text);
+      bytes += line.bytes + SEPARATOR_BYTES;
+    }
+    this.#forgetFirst(taken, texts.length, bytes);
+    return texts.join('\n');
+  }
+
+  #forgetFirst(count: number, lines: number, bytes: number): void {
+    if (count === this.#lines.length) {
+      this.#forgetLines();
+      return;
+    }
+    this.#lines.splice(0, count);
+    this.#queuedBytes -= bytes;
+    this.#queuedLines -= lines;
+    this.#keys = indexKeys(this.#lines);
+  }
+
+  #forgetLines(): void {
+    this.#lines = [];
+    this.#keys = null;
+    this.#queuedBytes = 0;
+    this.#queuedLines = 0;
+  }
+}
+
+function indexKeys(lines: readonly (Line | null)[]): Map<string, number> | null {
+  const keys = new Map<string, number>();
+  for (const [at, line] of lines.entries()) {
+    if (line?.conflationKey !== undefined) keys.set(line.conflationKey, at);
+  }
+  return keys.size > 0 ? keys : null;
 }

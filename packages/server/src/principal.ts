@@ -11,6 +11,8 @@ export interface Principal {
   readonly roles: readonly string[];
   /** When the principal ends, milliseconds since 1970. Default: never. */
   readonly expiresAt?: number;
+  /** What others may see of this connection, in presence and beside what it publishes: JSON. */
+  readonly info?: unknown;
   /** Whatever the app wants to find again in its hooks; never sent. */
   readonly claims?: unknown;
 }
@@ -30,7 +32,11 @@ export interface Handshake {
 /**
  * Says who a handshake acts for. `null` refuses it for good (disconnect 3500: the client stays
  * away). Throwing means "cannot tell now" (3004: it comes back): an outage of the user database
- * must not log everybody out.
+ * must not log everybody out. `protocolErrors.tokenExpired` thrown makes the client fetch a new token
+ * and come back with it.
+ *
+ * Where the connect command brought a token and the principal has an `expiresAt`, it is asked again,
+ * with the same handshake and the new token, when the client refreshes.
  */
 export type Authenticate = (handshake: Handshake) => Principal | null | Promise<Principal | null>;
 

@@ -1,5 +1,5 @@
 import { type Channel, channelKey } from '@trunkline/contract';
-import { BrokerUnavailableError } from './broker/broker.ts';
+import { BrokerUnavailableError, RateLimitedError } from './broker/broker.ts';
 import type { SealedEvent } from './event.ts';
 import { describeError } from './log.ts';
 import type { Node } from './node.ts';
@@ -46,17 +46,21 @@ const MAX_KEY_BYTES = 128;
 export async function sendEvent(
   node: Node,
   channel: Channel,
-  { id, json }: SealedEvent,
+  { id, json, conflationKey }: SealedEvent,
   { idempotencyKey, required = false }: SendEventOptions = {},
 ): Promise<Receipt> {
   channelKey(channel);
   checkIdempotencyKey(idempotencyKey);
   try {
-    const options = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const options = {
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(conflationKey === undefined ? {} : { conflationKey }),
+    };
     const { epoch, offset } = await node.publish(channel, json, options);
     return { id, status: 'accepted', epoch, offset };
   } catch (error) {
-    const status = error instanceof BrokerUnavailableError ? 'dropped' : 'unknown';
+    const isDropped = error instanceof BrokerUnavailableError || error instanceof RateLimitedError;
+    const status = isDropped ? 'dropped' : 'unknown';
     const reason = error instanceof Error ? error.message : String(error);
     node.log.warn('send_not_accepted', { event: id, status, error: describeError(error) });
     if (required) throw error;

@@ -1,6 +1,7 @@
-import type { History, StreamPosition } from './broker/broker.ts';
+import type { History, Publication, StreamPosition } from './broker/broker.ts';
 import type { Node } from './node.ts';
-import type { RecoverRequest, SubscribeResult } from './protocol.ts';
+import type { RecoverRequest } from './protocol/command.ts';
+import type { SubscribeResult } from './protocol/reply.ts';
 import type { Subscription } from './subscription.ts';
 
 /** A subscription that is ready for its reply, and where that reply puts the client. */
@@ -22,8 +23,8 @@ export class RecoveryBudget {
     this.#bytes = bytes;
   }
 
-  /** Takes what a history needs; `false` takes nothing: it does not fit. */
-  take({ publications }: History): boolean {
+  /** Takes what these need; `false` takes nothing: they do not fit. */
+  take(publications: readonly Publication[]): boolean {
     const sizes = publications.map(({ data }) => Buffer.byteLength(data) + WRAPPER_BYTES);
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (bytes > this.#bytes) return false;
@@ -44,9 +45,12 @@ export async function join(
 ): Promise<Joined> {
   const { channel } = subscription;
   await node.subscribe(channel, subscription);
+  await node.presences.enter(subscription);
   if (!node.keepsHistory(channel)) return { subscription, result: {}, position: null };
   const history = await node.history(channel, recover?.offset ?? null);
-  return { subscription, result: recoverFrom(history, recover, budget), position: history.top };
+  const result = recoverFrom(history, recover, budget);
+  if (recover) node.counters.count(result.recovered ? 'recovered' : 'unrecovered');
+  return { subscription, result, position: history.top };
 }
 
 /** What a subscribe answers, given the history after the position asked from (protocol, 11.4). */
@@ -57,7 +61,7 @@ function recoverFrom(
 ): SubscribeResult {
   const { top, publications } = history;
   if (!recover) return { position: top };
-  if (!isUnbroken(history, recover) || !budget.take(history)) {
+  if (!isUnbroken(history, recover) || !budget.take(publications)) {
     return { position: top, wasRecovering: true };
   }
   const position = { epoch: top.epoch, offset: recover.offset };

@@ -7,18 +7,51 @@ export interface RoomRequest {
   readonly token?: string;
   /** The data that the client sent along, if any. */
   readonly data?: unknown;
+  /** The client's id, which a subscription token may be bound to. */
+  readonly clientId: string;
 }
 
-/** What holds for the rooms whose name a pattern matches. */
+/** A yes with conditions. */
+export interface RoomGrant {
+  /**
+   * When the subscription ends, milliseconds since 1970. A client that came with a token is told to
+   * bring a new one before; another asks anew when it has ended. Default: with the connection.
+   */
+  readonly expiresAt?: number;
+  /** What others may see of this subscription, in presence and beside what it publishes: JSON. */
+  readonly info?: unknown;
+}
+
+/** A rule's answer: `true` or a grant opens the door, anything else does not. */
+export type RoomAnswer = boolean | RoomGrant;
+
+/**
+ * What holds for the rooms whose name a pattern matches. Whatever a client may do beyond subscribing
+ * is off until a rule turns it on.
+ */
 export interface RoomRule {
-  /** How much of the past a room keeps; `false`: nothing. Default: `limits.history`. */
+  /**
+   * How much of the past a room keeps; `false`: nothing. Default: `limits.history`, for recovery
+   * only. A rule that says how much lets clients read it with the `history` command too.
+   */
   readonly history?: Partial<HistoryLimits> | false;
+  /** Keeps who is here, and lets clients ask for it. Default `false`. */
+  readonly presence?: boolean;
+  /** Tells who comes and goes, to clients that want to know. Default `false`. */
+  readonly joinLeave?: boolean;
+  /** Who of the clients may publish: nobody, or who is subscribed. Default `'none'`. */
+  readonly publish?: 'none' | 'members';
+  /**
+   * What a client may publish: an event `{ type, data }`, which is put in an envelope that names its
+   * sender; or any JSON, passed on as it is, for clients that are not Trunkline's. Default `'event'`.
+   */
+  readonly payload?: 'event' | 'json';
   /** May this principal enter? Without it no client enters on its own wish. */
   readonly authorize?: (
     principal: Principal,
     room: string,
     request: RoomRequest,
-  ) => boolean | Promise<boolean>;
+  ) => RoomAnswer | Promise<RoomAnswer>;
 }
 
 /** Rules by pattern: `*` stands for any run of characters, the first match wins. */
@@ -61,12 +94,26 @@ export class Rooms {
   }
 }
 
+/** Each field of a rule: what it must be, and how that is said. */
+const FIELDS: Readonly<Record<keyof RoomRule, (value: unknown) => string | null>> = {
+  history: () => null, // resolveHistory has its own words
+  presence: (value) => (typeof value === 'boolean' ? null : 'true or false'),
+  joinLeave: (value) => (typeof value === 'boolean' ? null : 'true or false'),
+  publish: (value) => (value === 'none' || value === 'members' ? null : "'none' or 'members'"),
+  payload: (value) => (value === 'event' || value === 'json' ? null : "'event' or 'json'"),
+  authorize: (value) => (typeof value === 'function' ? null : 'a function'),
+};
+
 function checkRule(pattern: string, rule: RoomRule): RoomRule {
   if (typeof rule !== 'object' || rule === null) {
-    throw new TypeError(`The rule of rooms '${pattern}' must be { history?, authorize? }`);
+    throw new TypeError(
+      `The rule of rooms '${pattern}' must be { ${Object.keys(FIELDS).join('?, ')}? }`,
+    );
   }
-  if (rule.authorize !== undefined && typeof rule.authorize !== 'function') {
-    throw new TypeError(`The authorize of rooms '${pattern}' must be a function`);
+  for (const [field, problemOf] of Object.entries(FIELDS)) {
+    const value: unknown = rule[field as keyof RoomRule];
+    const problem = value === undefined ? null : problemOf(value);
+    if (problem) throw new TypeError(`The ${field} of rooms '${pattern}' must be ${problem}`);
   }
   return rule;
 }

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { ClientRates } from './client-rates.ts';
 import { CommandQueue } from './command-queue.ts';
-import { connect, subscribe, unsubscribe } from './commands.ts';
-import { Deadline } from './deadline.ts';
+import { execute } from './commands/execute.ts';
+import { joinServerSide } from './commands/server-side.ts';
+import type { Connection } from './connections.ts';
+import type { LimitName } from './counters.ts';
 import {
   type Disconnect,
   disconnects,
@@ -10,21 +13,18 @@ import {
   protocolErrors,
   unsubscribed,
 } from './errors.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { announced } from './expiry.ts';
+import { Lifetime } from './lifetime.ts';
 import { describeError } from './log.ts';
 import type { Node } from './node.ts';
 import { Outbox } from './outbox.ts';
 import type { Handshake, Principal } from './principal.ts';
-import {
-  type Command,
-  decodeFrame,
-  errorReply,
-  type Line,
-  PING,
-  unsubscribePush,
-} from './protocol.ts';
+import { type Command, decodeFrame, type SizedCommand } from './protocol/command.ts';
+import type { Line } from './protocol/line.ts';
+import { errorReply, messagePush, PING, refreshPush } from './protocol/reply.ts';
 import type { Joined } from './recovery.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
+import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
 import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
 
@@ -44,41 +44,61 @@ const MAX_PENDING_MESSAGES = 4;
  * The server's side of one connection: from the first byte to the close. Commands start in the
  * order of their arrival, those of one channel one after the other; pushes go out in between.
  */
-export class Session implements SubscriptionOwner {
+export class Session implements SubscriptionOwner, Connection {
   /** The client id: unguessable, new for each connection. */
   readonly id: string = randomUUID();
   readonly node: Node;
+  readonly address: string;
   readonly #transport: Transport;
   readonly #outbox: Outbox;
-  readonly #heartbeat: Heartbeat;
-  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #lifetime: Lifetime;
+  readonly subscriptions: Subscriptions;
   readonly #commands: CommandQueue;
-  readonly #deadline = new Deadline();
+  readonly #rates: ClientRates;
   #handshake: Handshake | null;
   #principal: Principal | null = null;
-  #heldBytes = 0;
+  /** Kept where a new token can come: what the hook is asked with again. */
+  #refreshable: Handshake | null = null;
+  /** Its connect was answered with an error: what follows is for nobody. */
+  #isRefused = false;
+  /** Its connect has been answered, and it has not been closed since. */
+  #isLive = false;
   #isClosed = false;
 
   constructor({ node, transport, handshake }: SessionInit) {
     const { limits } = node;
     this.node = node;
+    this.address = handshake.remoteAddress;
     this.#transport = transport;
     this.#handshake = handshake;
-    this.#outbox = new Outbox(transport, limits.maxQueuedBytes, () => this.close(disconnects.slow));
-    this.#heartbeat = new Heartbeat({
-      pingIntervalMs: limits.pingIntervalMs,
-      pongTimeoutMs: limits.pongTimeoutMs,
-      sendPing: () => this.write(PING),
-      onNoPong: () => this.close(disconnects.noPong),
+    this.subscriptions = new Subscriptions(this);
+    this.#outbox = new Outbox({
+      transport,
+      limits,
+      onSlow: (limit) => this.#onSlow(limit),
+      onConflated: () => node.counters.count('conflated'),
     });
+    this.#lifetime = new Lifetime({
+      limits,
+      sendPing: () => this.write(PING),
+      onEnd: (disconnect) => this.close(disconnect),
+    });
+    this.#rates = new ClientRates({ limits, onExceeded: this.#exceeded });
     this.#commands = new CommandQueue({
       maxCommands: limits.maxPendingCommands,
       maxBytes: MAX_PENDING_MESSAGES * limits.maxMessageBytes,
       answerMs: limits.hookTimeoutMs,
+      onExceeded: this.#exceeded,
       run: (command, time) => this.#run(command, time),
     });
-    this.#deadline.set(limits.connectDeadlineMs, () => this.close(disconnects.stale));
-    node.hub.addConnection(this);
+    this.#lifetime.expectClient();
+    node.connections.add(this);
+    node.counters.count('connectionsOpened');
+  }
+
+  /** Is it known who it acts for? */
+  get isAuthenticated(): boolean {
+    return this.#principal !== null;
   }
 
   /** Who this session acts for. Throws `Disconnect` 3501 before a successful authenticate. */
@@ -87,35 +107,51 @@ export class Session implements SubscriptionOwner {
     return this.#principal;
   }
 
-  /** Has it as many subscriptions as it may have? */
-  get isFull(): boolean {
-    return this.#subscriptions.size >= this.node.limits.maxSubscriptions;
+  /** What a new token is checked with; `null`: this connection has none. */
+  get refreshable(): Handshake | null {
+    return this.#refreshable;
+  }
+
+  /** Has its token's end passed? It lives on for its grace, and may only refresh. */
+  get isOver(): boolean {
+    return this.#lifetime.isOver;
   }
 
   /** Takes one frame from the client. */
   receive(frame: string): void {
     if (this.#isClosed) return;
     try {
-      const commands = decodeFrame(frame);
-      this.#commands.add(commands.filter(({ command }) => !this.#takePong(command)));
+      if (this.#isRefused) throw disconnects.badRequest;
+      const { limits } = this.node;
+      const commands = decodeFrame(frame, { limits, onExceeded: this.#exceeded });
+      this.#commands.add(commands.flatMap((command) => this.#forQueue(command)));
     } catch (error) {
       this.#fail(null, error);
     }
+  }
+
+  /** Takes a ping of the WebSocket, which has answered it already. */
+  pinged(): void {
+    const disconnect = this.#rates.afterPing();
+    if (disconnect) this.close(disconnect);
   }
 
   /** Ends the session: tells the client why, then leaves every channel. Only the first call counts. */
   close(disconnect: Disconnect): void {
     if (this.#isClosed) return;
     const isSlow = disconnect === disconnects.slow;
-    if (!isSlow) this.#outbox.flush();
+    if (!isSlow) this.#outbox.flushAll();
     this.#leave();
+    if (disconnect !== disconnects.connectionClosed) {
+      this.node.counters.countDisconnect(disconnect.code);
+    }
     this.#transport.close(disconnect, isSlow ? SLOW_GRACE_MS : CLOSE_GRACE_MS);
   }
 
   /** The transport has gone: nothing can be said any more. */
   closed(): void {
     this.#leave();
-    this.node.hub.removeConnection(this);
+    this.node.connections.remove(this);
   }
 
   terminate(): void {
@@ -126,29 +162,35 @@ export class Session implements SubscriptionOwner {
     this.#outbox.write(line);
   }
 
-  /** One bound for all gates: what they hold goes to the outbox, and must fit there. */
   hold(bytes: number): void {
-    this.#heldBytes += bytes;
-    const isOver = this.#heldBytes > this.node.limits.maxQueuedBytes;
-    if (isOver && bytes > 0) this.close(disconnects.slow);
+    this.#outbox.hold(bytes);
   }
 
   /**
    * Becomes the principal's session; `takeHandshake` has made sure that it is nobody's yet. Throws
-   * when it was closed meanwhile: nobody would take the hub's entry back.
+   * when it was closed meanwhile: nobody would take the entry among the connections back.
    */
-  enter(principal: Principal): void {
+  enter(principal: Principal, handshake: Handshake): void {
     if (this.#isClosed) throw disconnects.connectionClosed;
+    this.node.connections.admit(this, principal);
     this.#principal = principal;
-    this.node.hub.admitConnection(this, principal);
+    // Without a token there is nothing to bring: a cookie's client comes back with a fresh connect.
+    const isRefreshable = handshake.token !== undefined && principal.expiresAt !== undefined;
+    if (isRefreshable) this.#refreshable = handshake;
+  }
+
+  /** The same principal, with what has changed about it. */
+  renew(principal: Principal): void {
+    this.#principal = principal;
+    this.#expireAt(principal.expiresAt);
   }
 
   /** From here on the connection lives as long as it answers pings, and its principal lasts. */
   goLive(): void {
     if (this.#isClosed) return; // opening a gate may have ended it
-    this.#heartbeat.start();
-    const { expiresAt } = this.principal;
-    if (expiresAt !== undefined) this.#expireAt(expiresAt);
+    this.#isLive = true;
+    this.#lifetime.start();
+    this.#expireAt(this.principal.expiresAt);
   }
 
   /**
@@ -159,25 +201,8 @@ export class Session implements SubscriptionOwner {
     if (!this.#handshake) throw disconnects.badRequest;
     const handshake = this.#handshake;
     this.#handshake = null;
-    this.#deadline.clear();
+    this.#lifetime.clientCame();
     return handshake;
-  }
-
-  subscription(wireName: string): Subscription | undefined {
-    return this.#subscriptions.get(wireName);
-  }
-
-  /** Throws when the session was closed meanwhile: nobody would take the subscription back. */
-  addSubscription(subscription: Subscription): void {
-    if (this.#isClosed) throw disconnects.connectionClosed;
-    this.#subscriptions.set(subscription.wireName, subscription);
-  }
-
-  removeSubscription(subscription: Subscription): void {
-    subscription.end();
-    this.node.unsubscribe(subscription.channel, subscription);
-    if (this.#subscriptions.get(subscription.wireName) !== subscription) return;
-    this.#subscriptions.delete(subscription.wireName);
   }
 
   /**
@@ -186,23 +211,47 @@ export class Session implements SubscriptionOwner {
    */
   complete(reply: Line, joined: readonly Joined[]): void {
     this.write(reply);
-    for (const { subscription, position } of joined) subscription.openGate(position);
+    for (const { subscription, position } of joined) {
+      subscription.openGate(position);
+      if (!subscription.hasEnded) this.node.presences.joined(subscription);
+    }
   }
 
   onInsufficientState(subscription: Subscription): void {
-    if (subscription.isServerSide) {
-      this.close(disconnects.insufficientState);
-      return;
-    }
-    this.removeSubscription(subscription);
-    this.write(unsubscribePush(subscription.wireName, unsubscribed.insufficientState));
+    this.subscriptions.onInsufficientState(subscription);
+  }
+
+  onSubscriptionExpired(subscription: Subscription): void {
+    this.subscriptions.onExpired(subscription);
+  }
+
+  // What the server does to a connection waits for its connect: nothing may precede that reply.
+  async joinRoom(room: string): Promise<void> {
+    await this.#commands.connected;
+    if (this.#isLive) await joinServerSide(this, room);
+  }
+
+  async leaveRoom(room: string): Promise<void> {
+    await this.#commands.connected;
+    const subscription = this.subscriptions.get(room);
+    if (subscription) this.subscriptions.end(subscription, unsubscribed.server);
+  }
+
+  message(data: string): void {
+    if (this.#isLive) this.write(messagePush(data));
+  }
+
+  extend(expiresAt: number | null): void {
+    if (!this.#isLive) return;
+    this.#expireAt(expiresAt ?? undefined);
+    if (!this.#refreshable) return;
+    this.write(refreshPush(announced(expiresAt ?? undefined, this.node.limits.tokenLeadMs)));
   }
 
   /**
-   * Awaits one of the app's hooks, no longer than the command's time allows. A room's `authorize` may
-   * refuse in the protocol's own words (`ProtocolError`); whatever else it throws is logged here
-   * and becomes error 100. The hooks of a connect have no reply to put an error in: whatever they
-   * throw, a `ProtocolError` too, closes with 3004, only a `Disconnect` with its own code.
+   * Awaits one of the app's hooks, no longer than the command's time allows. It may refuse in the
+   * protocol's own words (`ProtocolError`, `Disconnect`); whatever else it throws is logged here
+   * and becomes error 100, which in a connect closes with 3004.
    */
   async hook<T>(name: string, time: TimeBudget, call: () => T | Promise<T>): Promise<T> {
     const calling = Promise.resolve().then(call);
@@ -210,8 +259,7 @@ export class Session implements SubscriptionOwner {
       return await this.whileOpen(time.spend(name, calling));
     } catch (error) {
       if (isDisconnect(error) || error instanceof ProtocolError) throw error;
-      const fields = { hook: name, client: this.id, error: describeError(error) };
-      this.node.log.error('hook_failed', fields);
+      this.node.hookFailed(name, error, { client: this.id });
       throw protocolErrors.internal;
     }
   }
@@ -223,35 +271,34 @@ export class Session implements SubscriptionOwner {
     return result;
   }
 
-  // A pong is taken at once: waiting behind a slow command it would be late.
-  #takePong(command: Command): boolean {
-    if (command.method !== 'pong') return false;
-    if (!this.#heartbeat.pong()) throw disconnects.badRequest;
-    return true;
+  readonly #exceeded = (limit: LimitName): void => {
+    this.node.exceeded(limit, { client: this.id });
+  };
+
+  #onSlow(limit: LimitName): void {
+    this.#exceeded(limit);
+    this.close(disconnects.slow);
+  }
+
+  // A pong is taken at once: waiting behind a slow command it would be late. What comes too fast is
+  // refused in its turn: nothing may precede the connect's reply.
+  #forQueue({ command, size }: SizedCommand): SizedCommand[] {
+    if (command.method === 'pong') {
+      if (!this.#lifetime.pong()) throw disconnects.badRequest;
+      return [];
+    }
+    if (this.#rates.admit(command)) return [{ command, size }];
+    if (!('id' in command)) return [];
+    const error = protocolErrors.tooManyRequests;
+    return [{ command: { method: 'refused', id: command.id, error }, size: 0 }];
   }
 
   async #run(command: Command, time: TimeBudget): Promise<void> {
+    if (this.#isClosed || this.#isRefused) return;
     try {
-      await this.#execute(command, time);
+      await execute(this, command, time);
     } catch (error) {
       this.#fail(command, error);
-    }
-  }
-
-  async #execute(command: Command, time: TimeBudget): Promise<void> {
-    if (this.#isClosed) return;
-    if (command.method === 'connect') return await connect(this, command.id, command.request, time);
-    if (!this.#principal) throw disconnects.badRequest;
-    switch (command.method) {
-      case 'subscribe':
-        return await subscribe(this, command.id, command.request, time);
-      case 'unsubscribe':
-        return unsubscribe(this, command.id, command.channel);
-      case 'send':
-        throw disconnects.notAvailable;
-      case 'refused':
-        throw command.error;
-      default: // a pong is never queued
     }
   }
 
@@ -261,31 +308,41 @@ export class Session implements SubscriptionOwner {
     if (!(error instanceof ProtocolError)) {
       this.node.log.error('command_failed', { client: this.id, error: describeError(error) });
     }
-    if (!command || !('id' in command) || command.method === 'connect') {
-      return this.close(disconnects.internal);
-    }
+    if (!command || !('id' in command)) return this.close(disconnects.internal);
     const reply = error instanceof ProtocolError ? error : protocolErrors.internal;
-    this.write(errorReply(command.id, reply));
+    if (command.method !== 'connect') return this.#answer(command.id, reply);
+    if (reply === protocolErrors.internal) return this.close(disconnects.internal);
+    this.#refuse(command.id, reply);
   }
 
-  // Asks the clock again when it rings: a timer cannot be set as far ahead as a principal may last.
-  #expireAt(expiresAt: number): void {
-    const remainingMs = expiresAt - Date.now();
-    if (remainingMs <= 0) this.close(disconnects.expired);
-    else this.#deadline.set(remainingMs, () => this.#expireAt(expiresAt));
+  /** A refused connect leaves nothing to do but to close, which is the client's part: for so long. */
+  #refuse(id: number, error: ProtocolError): void {
+    this.#isRefused = true;
+    this.#answer(id, error);
+    this.#lifetime.expectClient();
+  }
+
+  #answer(id: number, error: ProtocolError): void {
+    if (this.#isClosed) return;
+    this.node.counters.countError(error.code);
+    this.write(errorReply(id, error));
+    const disconnect = this.#rates.afterError(error);
+    if (disconnect) this.close(disconnect);
+  }
+
+  #expireAt(expiresAt: number | undefined): void {
+    const { tokenGraceMs } = this.node.limits;
+    this.#lifetime.expireAt(expiresAt, this.#refreshable ? tokenGraceMs : 0);
   }
 
   #leave(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#isLive = false;
     this.#handshake = null;
-    this.#deadline.clear();
-    this.#heartbeat.stop();
+    this.#refreshable = null;
+    this.#lifetime.end();
     this.#outbox.discard();
-    for (const subscription of this.#subscriptions.values()) {
-      subscription.end();
-      this.node.unsubscribe(subscription.channel, subscription);
-    }
-    this.#subscriptions.clear();
+    this.subscriptions.close();
   }
 }

@@ -9,11 +9,24 @@ export class TimeBudget {
     this.#totalMs = totalMs;
   }
 
+  /** Nobody waits for the result any more. */
+  get isSpent(): boolean {
+    return this.#remainingMs <= 0;
+  }
+
   /** Settles as `work` does, or rejects when the budget is spent. `step` is for the message. */
   async spend<T>(step: string, work: Promise<T>): Promise<T> {
-    const remainingMs = this.#totalMs - (performance.now() - this.#startedAt);
-    const late = () =>
-      new Error(`No answer from ${step} within the ${this.#totalMs} ms that a command may take`);
-    return await withTimeout(work, remainingMs, late);
+    return await withTimeout(work, this.#remainingMs, () => this.late(step));
+  }
+
+  /** What to say when there was no answer. */
+  late(step: string): Error {
+    return new Error(
+      `No answer from ${step} within the ${this.#totalMs} ms that a command may take`,
+    );
+  }
+
+  get #remainingMs(): number {
+    return this.#totalMs - (performance.now() - this.#startedAt);
   }
 }

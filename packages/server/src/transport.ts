@@ -1,15 +1,25 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Disconnect } from './errors.ts';
 
 /** A polite close waits this long for the peer's. */
 export const CLOSE_GRACE_MS = 5_000;
 
+/** What a sender that is behind wants to hear of its frame. */
+export interface SendProgress {
+  /** The network has taken it, and all before it. */
+  readonly onWritten: () => void;
+  /** Nothing has moved for that many milliseconds. */
+  readonly onStall: () => void;
+  readonly stallMs: number;
+}
+
 /** The way out to one client, as much of it as a session needs. */
 export interface Transport {
   /** Bytes handed over and not yet taken by the network. */
   readonly bufferedBytes: number;
   /** Sends one frame: one or more lines. */
-  send(frame: string): void;
+  send(frame: string, progress?: SendProgress): void;
   /** Says why and closes; destroys the socket when the peer does not answer in time. */
   close(disconnect: Disconnect, graceMs: number): void;
   /** Destroys the socket at once. */
@@ -19,17 +29,29 @@ export interface Transport {
 /** A session's transport over a WebSocket. */
 export class WebSocketTransport implements Transport {
   readonly #socket: WebSocket;
+  /** What the WebSocket runs on: it knows whether bytes still leave. */
+  readonly #tcp: Socket;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, tcp: Socket) {
     this.#socket = socket;
+    this.#tcp = tcp;
   }
 
   get bufferedBytes(): number {
     return this.#socket.bufferedAmount;
   }
 
-  send(frame: string): void {
-    this.#socket.send(frame);
+  send(frame: string, progress?: SendProgress): void {
+    if (!progress) {
+      this.#socket.send(frame);
+      return;
+    }
+    const { onWritten, onStall, stallMs } = progress;
+    if (stallMs < Infinity) this.#tcp.setTimeout(stallMs, onStall);
+    this.#socket.send(frame, () => {
+      this.#tcp.setTimeout(0, onStall);
+      onWritten();
+    });
   }
 
   close({ code, reason }: Disconnect, graceMs: number): void {

@@ -1,9 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { Refusal } from './admission.ts';
+import { type AddressOf, addressBehind } from './client-address.ts';
 import { disconnects } from './errors.ts';
 import type { Node } from './node.ts';
-import { isAllowedOrigin } from './origin.ts';
+import { ANY_ORIGIN, isAllowedOrigin } from './origin.ts';
 import type { Handshake } from './principal.ts';
 import { Session, type SessionInit } from './session.ts';
 import { CLOSE_GRACE_MS, WebSocketTransport } from './transport.ts';
@@ -16,8 +19,13 @@ const MAX_LOGGED_ORIGIN = 200;
 export interface AttachOptions {
   /** Where clients connect. Default `/connection/websocket`. */
   path?: string;
-  /** Origins that may connect besides the server's own, e.g. `https://app.example.com`. */
+  /**
+   * Origins that may connect besides the server's own, e.g. `https://app.example.com`. `*` lets every
+   * page in, and must stand alone: only for servers whose clients bring tokens, never cookies.
+   */
   origins?: readonly string[];
+  /** Addresses or networks of proxies whose `X-Forwarded-For` counts. Default: none. */
+  trustedProxies?: readonly string[];
 }
 
 /** A node's door on an HTTP server. */
@@ -44,24 +52,22 @@ export function attachWith(
   options: AttachOptions,
   createSession: (init: SessionInit) => Session,
 ): Door {
-  const { path = '/connection/websocket', origins = [] } = options;
-  const sockets = newSocketServer(node);
+  const { path = '/connection/websocket', origins = [], trustedProxies = [] } = options;
+  const door: DoorSetup = {
+    node,
+    origins: checkOrigins(origins),
+    addressOf: addressBehind(trustedProxies),
+    sockets: newSocketServer(node),
+    createSession,
+  };
   const doors: Doors = doorsOf.get(server) ?? new Map();
   doorsOf.set(server, doors);
 
   const onUpgrade: UpgradeListener = (request, socket, head) => {
     if (pathOf(request) !== path) return refuseUnknown(server, doors, request, socket);
-    if (isFull(node)) return refuse(socket, '503 Service Unavailable', 'Retry-After: 1');
-    if (!isAllowedOrigin(request.headers, origins)) {
-      const origin = String(request.headers.origin).slice(0, MAX_LOGGED_ORIGIN);
-      node.log.warn('origin_rejected', { origin });
-      return refuse(socket, '403 Forbidden');
-    }
-    if (carriesToken(request) || !speaksJson(request)) return refuse(socket, '400 Bad Request');
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const transport = new WebSocketTransport(webSocket);
-      bind(webSocket, createSession({ node, transport, handshake: handshakeOf(request) }));
-    });
+    const refusal = refusalFor(request, door);
+    if (refusal) return refuse(socket, refusal);
+    open(door, request, socket, head);
   };
   doors.set(onUpgrade, path);
   server.on('upgrade', onUpgrade);
@@ -73,9 +79,50 @@ export function attachWith(
   };
 }
 
-/** Has it no place for one more stranger, or for anybody, because it is about to stop? */
-function isFull({ isDraining, hub, limits }: Node): boolean {
-  return isDraining || hub.unauthenticated >= limits.maxUnauthenticated;
+/** What one door works with. */
+interface DoorSetup {
+  readonly node: Node;
+  readonly origins: readonly string[];
+  readonly addressOf: AddressOf;
+  readonly sockets: WebSocketServer;
+  readonly createSession: (init: SessionInit) => Session;
+}
+
+const BAD_REQUEST: Refusal = { status: '400 Bad Request', headers: [] };
+const FORBIDDEN: Refusal = { status: '403 Forbidden', headers: [] };
+
+/** `null`: come in. What costs nothing is asked first. */
+function refusalFor(request: IncomingMessage, door: DoorSetup): Refusal | null {
+  const { node, origins, addressOf } = door;
+  if (carriesToken(request) || !speaksJson(request)) return BAD_REQUEST;
+  if (!isAllowedOrigin(request.headers, origins)) {
+    const origin = String(request.headers.origin).slice(0, MAX_LOGGED_ORIGIN);
+    node.counters.count('originsRejected');
+    node.refused('origin_rejected', { origin });
+    return FORBIDDEN;
+  }
+  const refusal = node.admission.refusalFor(addressOf(request));
+  if (refusal?.limit) node.exceeded(refusal.limit);
+  return refusal;
+}
+
+/** Makes the handshake, and a session that hears its socket. */
+function open(door: DoorSetup, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { node, sockets, addressOf, createSession } = door;
+  sockets.handleUpgrade(request, socket, head, (webSocket) => {
+    // Node's HTTP server gives upgrades the TCP socket itself; the types leave room for others.
+    const transport = new WebSocketTransport(webSocket, socket as Socket);
+    const handshake = handshakeOf(request, addressOf);
+    bind(webSocket, createSession({ node, transport, handshake }));
+  });
+}
+
+/** Does every page that may bring cookies have a name? */
+function checkOrigins(origins: readonly string[]): readonly string[] {
+  if (origins.includes(ANY_ORIGIN) && origins.length > 1) {
+    throw new TypeError("origins is a list of origins or ['*'] alone, got both");
+  }
+  return origins;
 }
 
 /** Only JSON is spoken here. An empty header offers nothing; ws would answer 400 to it. */
@@ -113,17 +160,18 @@ function bind(socket: WebSocket, session: Session): void {
     if (frame === null) session.close(disconnects.badRequest);
     else session.receive(frame);
   });
+  socket.on('ping', () => session.pinged());
   socket.on('close', () => session.closed());
   // ws has already said why with the fitting code. A peer that then keeps its end open would stay
   // a member of its channels until `close`.
   socket.on('error', () => session.close(disconnects.connectionClosed));
 }
 
-function handshakeOf(request: IncomingMessage): Handshake {
+function handshakeOf(request: IncomingMessage, addressOf: AddressOf): Handshake {
   return {
     headers: request.headers,
     url: request.url ?? '/',
-    remoteAddress: request.socket.remoteAddress ?? '',
+    remoteAddress: addressOf(request),
   };
 }
 
@@ -141,10 +189,10 @@ function refuseUnknown(
 ): void {
   const isOurs = [...doors.values()].includes(pathOf(request));
   if (isOurs || server.listenerCount('upgrade') > doors.size || socket.writableEnded) return;
-  refuse(socket, '404 Not Found');
+  refuse(socket, { status: '404 Not Found', headers: [] });
 }
 
-function refuse(socket: Duplex, status: string, ...headers: string[]): void {
+function refuse(socket: Duplex, { status, headers }: Refusal): void {
   socket.on('error', () => {});
   const lines = [`HTTP/1.1 ${status}`, 'Connection: close', 'Content-Length: 0', ...headers];
   socket.end(`${lines.join('\r\n')}\r\n\r\n`, () => socket.destroy());

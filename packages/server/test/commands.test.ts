@@ -198,14 +198,17 @@ test('an authorize that refuses in words of its own is no failure', async () => 
   expect(server.log.records).toEqual([]);
 });
 
-test('words of its own from authenticate have no reply to go in: 3004', async () => {
+test('words of its own from authenticate are the reply to the connect, and nothing follows', async () => {
   const authenticate = () => {
     throw new ProtocolError(1200, 'members only');
   };
   const server = await serve({ authenticate });
   const client = await new RawClient(server.url).open();
-  client.send({ id: 1, connect: {} });
-  expect(await client.closed()).toBe(3004);
+  client.send({ id: 1, connect: {} }, { id: 2, subscribe: { channel: 'chat:1' } });
+  expect(await client.reply(1)).toEqual({ id: 1, error: { code: 1200, message: 'members only' } });
+  expect(client.lines).toHaveLength(1); // what came along is discarded
+  client.send({ id: 3, connect: {} });
+  expect(await client.closed()).toBe(3501);
 });
 
 test('a rule may be an instance of a class', async () => {

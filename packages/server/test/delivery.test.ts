@@ -61,7 +61,12 @@ async function run(
     {
       broker: new FarBroker(historyDelayMs, { random, maxDelayMs: 4 }),
       rooms: { 'chat:*': { authorize: () => true } },
-      limits: { history: roomy, userHistory: roomy },
+      limits: {
+        history: roomy,
+        userHistory: roomy,
+        publishesPerSecond: Infinity,
+        publishBurst: Infinity,
+      },
     },
     createSession ? { createSession } : {},
   );

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { createServer, request as httpRequest, type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Channel, Realm } from '@trunkline/contract';
 import { type AttachOptions, type Log, Node, type NodeOptions } from '@trunkline/server';
@@ -7,6 +7,8 @@ import { attachWith, Session, type SessionInit } from '@trunkline/server/testing
 import { Centrifuge, type Options } from 'centrifuge';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+
+export { seeded } from './seeded.ts';
 
 export const acme: Realm = { kind: 'tenant', tenantId: 'acme' };
 export const globex: Realm = { kind: 'tenant', tenantId: 'globex' };
@@ -40,7 +42,8 @@ export interface TestServer {
   readonly http: Server;
   readonly url: string;
   readonly log: MemoryLog;
-  client(token: string, options?: Partial<Options>): Centrifuge;
+  /** A stock client; of another version than the newest, if one is given. */
+  client(token: string, options?: Partial<Options>, version?: typeof Centrifuge): Centrifuge;
   /** Destroys every socket, as a network would. */
   cutAll(): void;
   stop(): Promise<void>;
@@ -49,15 +52,21 @@ export interface TestServer {
 /** How a test's node is attached: with sessions of its own make, if it likes. */
 interface AttachTestOptions extends AttachOptions {
   createSession?: (init: SessionInit) => Session;
+  /** Of the HTTP server. */
+  http?: ServerOptions;
 }
 
 export async function startServer(
   options: Partial<NodeOptions> = {},
-  { createSession = (init) => new Session(init), ...attachOptions }: AttachTestOptions = {},
+  {
+    createSession = (init) => new Session(init),
+    http: httpOptions = {},
+    ...attachOptions
+  }: AttachTestOptions = {},
 ): Promise<TestServer> {
   const log = new MemoryLog();
   const node = new Node({ authenticate: fromToken, log, ...options });
-  const http = createServer((_request, response) => response.writeHead(404).end());
+  const http = createServer(httpOptions, (_request, response) => response.writeHead(404).end());
   const sockets = trackSockets(http);
   const clients: Centrifuge[] = [];
   attachWith(http, node, attachOptions, createSession);
@@ -70,8 +79,8 @@ export async function startServer(
     http,
     url,
     log,
-    client: (token, clientOptions = {}) => {
-      const client = newClient(url, { token, ...clientOptions });
+    client: (token, clientOptions = {}, version = Centrifuge) => {
+      const client = newClient(version, url, { token, ...clientOptions });
       clients.push(client);
       return client;
     },
@@ -102,8 +111,8 @@ export const fromToken: NodeOptions['authenticate'] = ({ token }) => {
   return { userId, realm: { kind: 'tenant', tenantId }, roles: role ? [role] : [] };
 };
 
-function newClient(url: string, options: Partial<Options>): Centrifuge {
-  return new Centrifuge(url, {
+function newClient(version: typeof Centrifuge, url: string, options: Partial<Options>): Centrifuge {
+  return new version(url, {
     websocket: WebSocket,
     minReconnectDelay: 1,
     maxReconnectDelay: 20,
@@ -122,6 +131,8 @@ function trackSockets(http: Server): Set<Socket> {
 
 /** What a subscription was answered with, as it stands on the wire. */
 export interface WireSubscription {
+  expires?: boolean;
+  ttl?: number;
   recoverable?: boolean;
   positioned?: boolean;
   epoch?: string;
@@ -131,10 +142,24 @@ export interface WireSubscription {
   publications?: { data: unknown; offset?: number }[];
 }
 
+/** Who is meant, as it stands on the wire. */
+export interface WireInfo {
+  user: string;
+  client: string;
+  conn_info?: unknown;
+  chan_info?: unknown;
+}
+
+/** How long something lasts, as it stands on the wire. */
+interface WireExpiry {
+  expires?: boolean;
+  ttl?: number;
+}
+
 /** One line from the server. */
 export interface WireLine {
   id?: number;
-  connect?: {
+  connect?: WireExpiry & {
     client: string;
     version: string;
     data: unknown;
@@ -144,10 +169,26 @@ export interface WireLine {
   };
   subscribe?: WireSubscription;
   unsubscribe?: object;
+  publish?: object;
+  presence?: { presence: Record<string, WireInfo> };
+  presence_stats?: { num_clients: number; num_users: number };
+  history?: {
+    publications: { data: unknown; offset: number; info?: WireInfo }[];
+    epoch: string;
+    offset: number;
+  };
+  rpc?: { data?: unknown };
+  refresh?: WireExpiry & { client: string };
+  sub_refresh?: WireExpiry;
   error?: { code: number; message: string; temporary?: boolean };
   push?: {
     channel?: string;
-    pub?: { data: unknown; offset?: number };
+    pub?: { data: unknown; offset?: number; info?: WireInfo };
+    join?: { info: WireInfo };
+    leave?: { info: WireInfo };
+    subscribe?: WireSubscription;
+    message?: { data: unknown };
+    refresh?: WireExpiry;
     unsubscribe?: { code: number; reason: string };
   };
 }
@@ -301,17 +342,6 @@ export function watchSessions() {
     return session;
   };
   return { sessions, closes, createSession };
-}
-
-/** Seeded random numbers (mulberry32): a failing seed can be run again. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Resolves on the emitter's next event that fits. */

@@ -15,6 +15,7 @@ test('a subscriber in a channel of a foreign realm gets nothing, is closed, coun
     id: session.id,
     principal: session.principal,
     deliver,
+    deliverPresenceChange: () => {},
     close: (disconnect) => session.close(disconnect),
   });
   await server.node.publish(allChannel(globex), '"secret"');
@@ -22,7 +23,7 @@ test('a subscriber in a channel of a foreign realm gets nothing, is closed, coun
   expect(client.frames.join()).not.toContain('secret');
   expect(deliver).not.toHaveBeenCalled();
   await neighbour.publication('secret');
-  expect(server.node.stats().isolationViolations).toBe(1);
+  expect(server.node.stats().counts.isolationViolations).toBe(1);
   const alarms = server.log.records.filter(({ level }) => level === 'error');
   expect(alarms).toEqual([
     {
@@ -42,6 +43,7 @@ test('one publication is encoded once for all its subscribers', async () => {
       id: `${n}`,
       principal: { userId: 'ada', realm: roomChannel('chat:1').realm, roles: [] },
       deliver: (_publication, _epoch, push) => lines.push(push),
+      deliverPresenceChange: () => {},
       close: () => {},
     });
   }

@@ -77,7 +77,9 @@ test('authorize learns who asks for which room, with token and data', async () =
     realm: { kind: 'tenant', tenantId: 'acme' },
     roles: ['admins'],
   };
-  expect(asked).toEqual([[principal, 'chat:1', { token: 't', data: { seat: 4 } }]]);
+  expect(asked).toEqual([
+    [principal, 'chat:1', { clientId: expect.any(String), token: 't', data: { seat: 4 } }],
+  ]);
 });
 
 test('an authorize that throws gets 100, is logged once, and the connection lives', async () => {
@@ -234,7 +236,7 @@ test("a stolen position of a foreign channel opens nothing: it counts inside one
   });
   expect(subscribe).toMatchObject({ was_recovering: true, recovered: true });
   expect(client.frames.join()).not.toContain('secret');
-  expect(server.node.stats().isolationViolations).toBe(0);
+  expect(server.node.stats().counts.isolationViolations).toBe(0);
 });
 
 test('a principal that the app changes later does not move the session to another realm', async () => {

@@ -8,12 +8,33 @@ export interface StreamPosition {
   readonly offset: number;
 }
 
+/** One client in one channel, as others may see it. */
+export interface ClientInfo {
+  /** The user's id; `''` is anonymous. */
+  readonly user: string;
+  readonly client: string;
+  /** What the principal lets others see: JSON. */
+  readonly connInfo?: unknown;
+  /** What the room's rule lets others see: JSON. */
+  readonly chanInfo?: unknown;
+}
+
+/** Somebody came to a channel, or went. */
+export interface PresenceChange {
+  readonly kind: 'join' | 'leave';
+  readonly info: ClientInfo;
+}
+
 /** One item of a channel. */
 export interface Publication {
   /** The exact JSON text that was published: it is never parsed and printed again. */
   readonly data: string;
   /** Its place in the stream; 0 when the channel keeps no history. */
   readonly offset: number;
+  /** The client that published it; absent when the server did. */
+  readonly info?: ClientInfo;
+  /** Where it waits for a slow reader, it gives way to a newer one with the same key. */
+  readonly conflationKey?: string;
 }
 
 /** A channel's past after some offset, and where the stream stands now. */
@@ -29,13 +50,20 @@ export interface PublishOptions {
   readonly history: HistoryLimits | null;
   /** A second publish with the same key on the same channel within 5 minutes changes nothing and gets the first one's position. */
   readonly idempotencyKey?: string;
+  /** Stored with the publication. */
+  readonly info?: ClientInfo;
+  /** Stored with the publication. */
+  readonly conflationKey?: string;
 }
 
 /** Called for each publication of a subscribed channel, in offset order per channel. */
 export type OnPublication = (channel: string, publication: Publication, epoch: string) => void;
 
+/** Called for each broadcast of a subscribed channel. */
+export type OnPresenceChange = (channel: string, change: PresenceChange) => void;
+
 /**
- * What all nodes share: publish, subscribe, history. Channels are opaque keys to it.
+ * What all nodes share: publish, subscribe, history, presence. Channels are opaque keys to it.
  *
  * Guarantees that every engine gives:
  * - `publish` assigns the offset, appends and announces in one atomic step: announcements of a
@@ -45,9 +73,12 @@ export type OnPublication = (channel: string, publication: Publication, epoch: s
  *   once. Losing one is legal (a network may), hiding it is not: offsets have no holes.
  * - Every call settles: an engine bounds its own waiting and rejects.
  * - `history` never answers with a hole, and creates the epoch of a stream that it is first to touch.
+ * - Broadcasts have no offset and are not kept: at most once, those of one node for one channel in
+ *   call order.
+ * - Presence is eventually consistent: who was not named again for its time to live is not there.
  */
 export interface Broker {
-  start(onPublication: OnPublication): Promise<void>;
+  start(onPublication: OnPublication, onPresenceChange?: OnPresenceChange): Promise<void>;
   /**
    * Resolves when the publication is stored. Rejects with `BrokerUnavailableError` when it
    * certainly was not; any other rejection leaves it unknown.
@@ -57,6 +88,13 @@ export interface Broker {
   unsubscribe(channel: string): Promise<void>;
   /** Everything after `afterOffset` that is still kept; `null` asks for the top alone. */
   history(channel: string, afterOffset: number | null): Promise<History>;
+  /** Tells the subscribers of a channel, on all nodes, who came or went. */
+  broadcast(channel: string, change: PresenceChange): Promise<void>;
+  /** Names a client as present in a channel for that long; again before it is over to stay. */
+  addPresence(channel: string, info: ClientInfo, ttlMs: number): Promise<void>;
+  removePresence(channel: string, clientId: string): Promise<void>;
+  /** Who is present, in the order of their coming. */
+  presence(channel: string): Promise<readonly ClientInfo[]>;
   stop(): Promise<void>;
 }
 
@@ -64,6 +102,12 @@ export interface Broker {
 export class BrokerUnavailableError extends Error {
   override readonly name = 'BrokerUnavailableError';
   readonly code = 'BROKER_UNAVAILABLE';
+}
+
+/** The channel's tenant publishes too fast: nothing was published. */
+export class RateLimitedError extends Error {
+  override readonly name = 'RateLimitedError';
+  readonly code = 'RATE_LIMITED';
 }
 
 /** The broker was asked and did not answer in time: the event may or may not be published. */

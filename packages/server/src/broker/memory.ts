@@ -2,13 +2,17 @@ import { randomInt } from 'node:crypto';
 import { parseChannelKey } from '@trunkline/contract';
 import type {
   Broker,
+  ClientInfo,
   History,
+  OnPresenceChange,
   OnPublication,
+  PresenceChange,
   Publication,
   PublishOptions,
   StreamPosition,
 } from './broker.ts';
 import { ItemStore, type Stream } from './item-store.ts';
+import { PresenceStore } from './presence-store.ts';
 import { PublishedKeys } from './published-keys.ts';
 
 /** Options of the memory engine. */
@@ -43,9 +47,11 @@ export class MemoryBroker implements Broker {
   readonly #subscribed = new Set<string>();
   readonly #published: PublishedKeys;
   readonly #items: ItemStore;
+  readonly #presence = new PresenceStore();
   readonly #streamTtlMs: number;
   readonly #maxStreams: number;
   #onPublication: OnPublication = () => {};
+  #onPresenceChange: OnPresenceChange = () => {};
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: MemoryBrokerOptions = {}) {
@@ -62,8 +68,12 @@ export class MemoryBroker implements Broker {
     this.#maxStreams = options.maxStreams ?? 100_000;
   }
 
-  async start(onPublication: OnPublication): Promise<void> {
+  async start(
+    onPublication: OnPublication,
+    onPresenceChange: OnPresenceChange = () => {},
+  ): Promise<void> {
     this.#onPublication = onPublication;
+    this.#onPresenceChange = onPresenceChange;
     this.#sweeper = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     this.#sweeper.unref();
   }
@@ -72,6 +82,7 @@ export class MemoryBroker implements Broker {
     clearInterval(this.#sweeper);
     this.#subscribed.clear();
     this.#onPublication = () => {};
+    this.#onPresenceChange = () => {};
   }
 
   // Offset, append and announce without an await in between: that is the atomic step.
@@ -102,16 +113,39 @@ export class MemoryBroker implements Broker {
     return { publications, top: { epoch: stream.epoch, offset: stream.top } };
   }
 
+  async broadcast(channel: string, change: PresenceChange): Promise<void> {
+    if (this.#subscribed.has(channel)) this.#onPresenceChange(channel, change);
+  }
+
+  async addPresence(channel: string, info: ClientInfo, ttlMs: number): Promise<void> {
+    this.#presence.add(channel, info, performance.now() + ttlMs);
+  }
+
+  async removePresence(channel: string, clientId: string): Promise<void> {
+    this.#presence.remove(channel, clientId);
+  }
+
+  async presence(channel: string): Promise<readonly ClientInfo[]> {
+    return this.#presence.of(channel, performance.now());
+  }
+
   #append(
     channel: string,
     data: string,
-    { history }: PublishOptions,
+    { history, info, conflationKey }: PublishOptions,
     now: number,
   ): { publication: Publication; position: StreamPosition } {
-    if (!history) return { publication: { data, offset: 0 }, position: { epoch: '', offset: 0 } };
+    const content = {
+      data,
+      ...(info ? { info } : {}),
+      ...(conflationKey === undefined ? {} : { conflationKey }),
+    };
+    if (!history) {
+      return { publication: { ...content, offset: 0 }, position: { epoch: '', offset: 0 } };
+    }
     const stream = this.#touch(channel, now);
     stream.top += 1;
-    const publication: Publication = { data, offset: stream.top };
+    const publication: Publication = { ...content, offset: stream.top };
     this.#items.add(stream, publication, history, now);
     return { publication, position: { epoch: stream.epoch, offset: stream.top } };
   }
@@ -146,6 +180,7 @@ export class MemoryBroker implements Broker {
       if (isForgotten) this.#streams.delete(channel);
     }
     this.#published.forgetExpired(now);
+    this.#presence.forgetExpired(now);
   }
 }
 

@@ -1,4 +1,13 @@
-import type { Broker, History, OnPublication, PublishOptions, StreamPosition } from './broker.ts';
+import type {
+  Broker,
+  ClientInfo,
+  History,
+  OnPresenceChange,
+  OnPublication,
+  PresenceChange,
+  PublishOptions,
+  StreamPosition,
+} from './broker.ts';
 import { MemoryBroker } from './memory.ts';
 
 /** Options of the slow engine. */
@@ -26,10 +35,18 @@ export class SlowBroker implements Broker {
     this.#random = random;
   }
 
-  async start(onPublication: OnPublication): Promise<void> {
-    await this.#inner.start((channel, publication, epoch) => {
-      void this.#inOrder(`out ${channel}`, () => onPublication(channel, publication, epoch));
-    });
+  async start(
+    onPublication: OnPublication,
+    onPresenceChange: OnPresenceChange = () => {},
+  ): Promise<void> {
+    await this.#inner.start(
+      (channel, publication, epoch) => {
+        void this.#inOrder(`out ${channel}`, () => onPublication(channel, publication, epoch));
+      },
+      (channel, change) => {
+        void this.#inOrder(`out ${channel}`, () => onPresenceChange(channel, change));
+      },
+    );
   }
 
   async stop(): Promise<void> {
@@ -60,6 +77,25 @@ export class SlowBroker implements Broker {
     const history = await this.#inner.history(channel, afterOffset);
     await this.#delay();
     return history;
+  }
+
+  async broadcast(channel: string, change: PresenceChange): Promise<void> {
+    await this.#inOrder(`in ${channel}`, () => this.#inner.broadcast(channel, change));
+  }
+
+  async addPresence(channel: string, info: ClientInfo, ttlMs: number): Promise<void> {
+    await this.#delay();
+    await this.#inner.addPresence(channel, info, ttlMs);
+  }
+
+  async removePresence(channel: string, clientId: string): Promise<void> {
+    await this.#delay();
+    await this.#inner.removePresence(channel, clientId);
+  }
+
+  async presence(channel: string): Promise<readonly ClientInfo[]> {
+    await this.#delay();
+    return await this.#inner.presence(channel);
   }
 
   /** Runs a step after a delay of its own, but never before the earlier ones of the same line. */

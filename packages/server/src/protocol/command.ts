@@ -1,8 +1,10 @@
-// The JSON form of the Centrifuge client protocol: frames of lines, read into commands and written
-// from replies and pushes. Payloads (`data`) pass through as the exact text that was published.
+// What clients say, in the JSON form of the Centrifuge client protocol: frames of lines, read into
+// commands. A payload that is passed on (`publish`) stays the exact text that came.
 
-import type { Publication, StreamPosition } from './broker/broker.ts';
-import { disconnects, type ProtocolError, protocolErrors, type Unsubscribed } from './errors.ts';
+import type { LimitName } from '../counters.ts';
+import { disconnects, type ProtocolError, protocolErrors } from '../errors.ts';
+import type { Limits } from '../limits.ts';
+import { hasForbiddenKey, isDeeper, memberText } from './json.ts';
 
 /** Where a client stands in a channel and asks to go on from. */
 export interface RecoverRequest {
@@ -27,15 +29,54 @@ export interface SubscribeRequest {
   readonly recover?: RecoverRequest;
   /** Answer 112 instead of subscribing when recovery fails. */
   readonly rejectUnrecovered: boolean;
+  /** Wishes to hear who comes and goes. */
+  readonly joinLeave: boolean;
+}
+
+/** A client's `publish` (protocol, section 6.4). */
+export interface PublishRequest {
+  readonly channel: string;
+  /** The JSON text as it came; absent when there is none. */
+  readonly data?: string;
+}
+
+/** A client's `history` (protocol, section 6.6). */
+export interface HistoryRequest {
+  readonly channel: string;
+  /** Publications at most; 0 asks for the top alone, a negative number for all. */
+  readonly limit: number;
+  /** Exclusive. */
+  readonly since?: RecoverRequest;
+  /** Newest first. */
+  readonly reverse: boolean;
+}
+
+/** A client's `rpc` (protocol, section 6.7). */
+export interface RpcRequest {
+  readonly method: string;
+  readonly data?: unknown;
+}
+
+/** A client's `sub_refresh` (protocol, section 6.9). */
+export interface SubRefreshRequest {
+  readonly channel: string;
+  readonly token: string;
 }
 
 /** One line from a client. */
 export type Command =
   | { readonly method: 'pong' }
-  | { readonly method: 'send' }
+  | { readonly method: 'send'; readonly data: unknown }
   | { readonly method: 'connect'; readonly id: number; readonly request: ConnectRequest }
   | { readonly method: 'subscribe'; readonly id: number; readonly request: SubscribeRequest }
   | { readonly method: 'unsubscribe'; readonly id: number; readonly channel: string }
+  | { readonly method: 'publish'; readonly id: number; readonly request: PublishRequest }
+  | { readonly method: 'presence'; readonly id: number; readonly channel: string }
+  | { readonly method: 'presence_stats'; readonly id: number; readonly channel: string }
+  | { readonly method: 'history'; readonly id: number; readonly request: HistoryRequest }
+  | { readonly method: 'rpc'; readonly id: number; readonly request: RpcRequest }
+  | { readonly method: 'refresh'; readonly id: number; readonly token: string }
+  | { readonly method: 'sub_refresh'; readonly id: number; readonly request: SubRefreshRequest }
   /** Well-formed, but a wish that this server answers with an error. */
   | { readonly method: 'refused'; readonly id: number; readonly error: ProtocolError };
 
@@ -45,20 +86,10 @@ export interface SizedCommand {
   readonly size: number;
 }
 
-/** What a subscription answers with (protocol, section 6.2). */
-export interface SubscribeResult {
-  /** Absent when the channel keeps no history. */
-  readonly position?: StreamPosition;
-  readonly wasRecovering?: boolean;
-  readonly recovered?: boolean;
-  readonly publications?: readonly Publication[];
-}
-
-/** A line on its way out, with its size counted once for all its receivers. */
-export interface Line {
-  readonly text: string;
-  /** UTF-8 bytes. */
-  readonly bytes: number;
+/** How much a frame may hold, and whom to tell when it holds more. */
+export interface FrameLimits {
+  readonly limits: Pick<Limits, 'maxCommandsPerFrame' | 'maxJsonDepth'>;
+  readonly onExceeded: (limit: LimitName) => void;
 }
 
 // In the order in which the protocol picks one when an object has several (section 3).
@@ -80,27 +111,30 @@ const METHODS = [
 const MAX_ID = 2 ** 32 - 1;
 const REJECT_UNRECOVERED = 2;
 
-/** The server's ping; the client answers with the same line. */
-export const PING: Line = line('{}');
-
-/** Makes a line from its text. */
-function line(text: string): Line {
-  return { text, bytes: Buffer.byteLength(text) };
-}
-
 /** Reads one frame. Throws `Disconnect` 3501 for anything that is no list of commands. */
-export function decodeFrame(frame: string): SizedCommand[] {
-  const lines = frame.split('\n');
+export function decodeFrame(frame: string, frameLimits: FrameLimits): SizedCommand[] {
+  const { limits, onExceeded } = frameLimits;
+  // One more than may be is enough to know: the rest of a hostile frame is not even cut.
+  const lines = frame.split('\n', limits.maxCommandsPerFrame + 2);
   if (lines.length > 1 && lines.at(-1) === '') lines.pop();
-  return lines.map((text) => ({ command: decodeCommand(text), size: text.length }));
+  if (lines.length > limits.maxCommandsPerFrame) {
+    onExceeded('maxCommandsPerFrame');
+    throw disconnects.badRequest;
+  }
+  return lines.map((text) => ({ command: decodeCommand(text, frameLimits), size: text.length }));
 }
 
-function decodeCommand(text: string): Command {
+function decodeCommand(text: string, { limits, onExceeded }: FrameLimits): Command {
+  if (isDeeper(text, limits.maxJsonDepth)) {
+    onExceeded('maxJsonDepth');
+    throw disconnects.badRequest;
+  }
   const command = asObject(parseJson(text));
   const method = METHODS.find((name) => isPresent(command, name));
   if (!method) return decodePong(command);
   const request = asObject(command[method]);
-  if (method === 'send') return { method };
+  if (hasForbiddenKey(command, text, request['subs'])) throw disconnects.badRequest;
+  if (method === 'send') return { method, data: request['data'] };
   const id = readId(command['id']);
   switch (method) {
     case 'connect':
@@ -108,15 +142,20 @@ function decodeCommand(text: string): Command {
     case 'subscribe':
       return decodeSubscribe(id, request);
     case 'unsubscribe':
-      return { method, id, channel: readChannel(request) };
-    case 'publish':
     case 'presence':
     case 'presence_stats':
+      return { method, id, channel: readChannel(request) };
+    case 'publish':
+      return decodePublish(id, request, text);
     case 'history':
+      return { method, id, request: decodeHistory(request) };
+    case 'rpc':
+      return { method, id, request: decodeRpc(request) };
+    case 'refresh':
+      return { method, id, token: readString(request, 'token') ?? '' };
     case 'sub_refresh':
-      readChannel(request);
-      return { method: 'refused', id, error: protocolErrors.notAvailable };
-    default:
+      return { method, id, request: decodeSubRefresh(request) };
+    case 'ping':
       return { method: 'refused', id, error: protocolErrors.notAvailable };
   }
 }
@@ -132,18 +171,12 @@ function decodeConnect(request: Fields): ConnectRequest {
     const recover = decodeRecover(asObject(value));
     if (recover) subs.set(channel, recover);
   }
-  const token = readString(request, 'token');
-  const { data } = request;
   for (const name of ['name', 'version']) readString(request, name);
-  return {
-    subs,
-    ...(token === undefined ? {} : { token }),
-    ...(data === undefined ? {} : { data }),
-  };
+  return { subs, ...readTokenAndData(request) };
 }
 
 function decodeSubscribe(id: number, request: Fields): Command {
-  for (const wish of ['positioned', 'recoverable', 'join_leave']) readBoolean(request, wish);
+  for (const wish of ['positioned', 'recoverable']) readBoolean(request, wish);
   const decoded = readSubscribe(request);
   // Maps and shared polls are other kinds of subscription; a filter that is ignored would leak.
   if (readUint(request, 'type') !== 0) {
@@ -154,14 +187,12 @@ function decodeSubscribe(id: number, request: Fields): Command {
 }
 
 function readSubscribe(request: Fields): SubscribeRequest {
-  const token = readString(request, 'token');
   const recover = decodeRecover(request);
-  const { data } = request;
   return {
     channel: readChannel(request),
     rejectUnrecovered: (readUint(request, 'flag') & REJECT_UNRECOVERED) !== 0,
-    ...(token === undefined ? {} : { token }),
-    ...(data === undefined ? {} : { data }),
+    joinLeave: readBoolean(request, 'join_leave'),
+    ...readTokenAndData(request),
     ...(recover ? { recover } : {}),
   };
 }
@@ -169,11 +200,51 @@ function readSubscribe(request: Fields): SubscribeRequest {
 function decodeRecover(request: Fields): RecoverRequest | null {
   const delta = readString(request, 'delta') ?? '';
   if (delta !== '' && delta !== 'fossil') throw disconnects.badRequest;
-  const position = {
-    offset: readUint(request, 'offset'),
-    epoch: readString(request, 'epoch') ?? '',
-  };
+  const position = readPosition(request);
   return readBoolean(request, 'recover') ? position : null;
+}
+
+function decodePublish(id: number, request: Fields, text: string): Command {
+  const channel = readChannel(request);
+  const isMap = readUint(request, 'type') !== 0 || readBoolean(request, 'removed');
+  if (isMap || readString(request, 'key')) {
+    return { method: 'refused', id, error: protocolErrors.notAvailable };
+  }
+  const data = memberText(memberText(text, 'publish') ?? '{}', 'data');
+  return { method: 'publish', id, request: { channel, ...(data === undefined ? {} : { data }) } };
+}
+
+function decodeHistory(request: Fields): HistoryRequest {
+  const limit = read(request, 'limit', Number.isSafeInteger) as number | undefined;
+  return {
+    channel: readChannel(request),
+    limit: limit ?? 0,
+    reverse: readBoolean(request, 'reverse'),
+    ...(isPresent(request, 'since') ? { since: readPosition(asObject(request['since'])) } : {}),
+  };
+}
+
+function decodeRpc(request: Fields): RpcRequest {
+  const { data } = request;
+  const method = readString(request, 'method') ?? '';
+  return { method, ...(data === undefined ? {} : { data }) };
+}
+
+function decodeSubRefresh(request: Fields): SubRefreshRequest {
+  return { channel: readChannel(request), token: readString(request, 'token') ?? '' };
+}
+
+function readPosition(fields: Fields): RecoverRequest {
+  return { offset: readUint(fields, 'offset'), epoch: readString(fields, 'epoch') ?? '' };
+}
+
+function readTokenAndData(request: Fields): { token?: string; data?: unknown } {
+  const token = readString(request, 'token');
+  const { data } = request;
+  return {
+    ...(token === undefined || token === '' ? {} : { token }),
+    ...(data === undefined ? {} : { data }),
+  };
 }
 
 type Fields = Record<string, unknown>;
@@ -230,77 +301,4 @@ function read(fields: Fields, name: string, is: (value: unknown) => boolean): un
 /** `null` says as little as nothing. */
 function isPresent(fields: Fields, name: string): boolean {
   return Object.hasOwn(fields, name) && fields[name] !== null;
-}
-
-/** The reply that ends a successful connect. `data` is the app's; `subs` by wire name. */
-export function connectReply(
-  id: number,
-  reply: {
-    client: string;
-    pingSeconds: number;
-    data: unknown;
-    subs: ReadonlyMap<string, SubscribeResult>;
-  },
-): Line {
-  const subs = [...reply.subs].map(
-    ([name, result]) => `${JSON.stringify(name)}:${subscribeBody(result)}`,
-  );
-  const fields = [
-    `"client":${JSON.stringify(reply.client)}`,
-    `"version":"trunkline"`,
-    `"data":${JSON.stringify(reply.data)}`,
-    ...(subs.length > 0 ? [`"subs":{${subs.join(',')}}`] : []),
-    `"ping":${reply.pingSeconds},"pong":true`,
-  ];
-  return line(`{"id":${id},"connect":{${fields.join(',')}}}`);
-}
-
-/** The reply that ends a successful subscribe. */
-export function subscribeReply(id: number, result: SubscribeResult): Line {
-  return line(`{"id":${id},"subscribe":${subscribeBody(result)}}`);
-}
-
-/** The reply to an unsubscribe: it always succeeds. */
-export function unsubscribeReply(id: number): Line {
-  return line(`{"id":${id},"unsubscribe":{}}`);
-}
-
-/** The reply to a command that failed. */
-export function errorReply(id: number, error: ProtocolError): Line {
-  const { code, message, temporary } = error;
-  const body = JSON.stringify({ code, message, ...(temporary ? { temporary } : {}) });
-  return line(`{"id":${id},"error":${body}}`);
-}
-
-/** A publication as it is pushed to every subscriber of a channel: encoded once. */
-export function publicationPush(wireName: string, publication: Publication): Line {
-  return line(
-    `{"push":{"channel":${JSON.stringify(wireName)},"pub":${publicationBody(publication)}}}`,
-  );
-}
-
-/** Tells a client that the server ended its subscription. */
-export function unsubscribePush(wireName: string, { code, reason }: Unsubscribed): Line {
-  return line(JSON.stringify({ push: { channel: wireName, unsubscribe: { code, reason } } }));
-}
-
-// A recovered reply announces the position asked from: the client walks forward with each
-// publication. Any other announces the top (protocol, section 11.4).
-function subscribeBody(result: SubscribeResult): string {
-  const { position, wasRecovering, recovered, publications = [] } = result;
-  const fields: string[] = [];
-  if (position) {
-    fields.push(`"recoverable":true,"positioned":true,"epoch":${JSON.stringify(position.epoch)}`);
-    if (position.offset > 0) fields.push(`"offset":${position.offset}`);
-  }
-  if (wasRecovering) fields.push('"was_recovering":true');
-  if (recovered) fields.push('"recovered":true');
-  if (publications.length > 0) {
-    fields.push(`"publications":[${publications.map(publicationBody).join(',')}]`);
-  }
-  return `{${fields.join(',')}}`;
-}
-
-function publicationBody({ data, offset }: Publication): string {
-  return offset > 0 ? `{"data":${data},"offset":${offset}}` : `{"data":${data}}`;
 }

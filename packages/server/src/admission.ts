@@ -1,0 +1,42 @@
+import type { LimitName } from './counters.ts';
+import type { Node } from './node.ts';
+import { TokenBucket } from './rate.ts';
+
+/** Why a handshake is refused, in HTTP's words. */
+export interface Refusal {
+  readonly status: string;
+  readonly headers: readonly string[];
+  /** The limit that it ran into; absent while the node drains. */
+  readonly limit?: LimitName;
+}
+
+const BUSY = { status: '503 Service Unavailable', headers: ['Retry-After: 1'] } as const;
+const TOO_MANY = { status: '429 Too Many Requests', headers: ['Retry-After: 1'] } as const;
+
+/** Decides whether there is room for one more connection: before anything is spent on it. */
+export class Admission {
+  readonly #node: Node;
+  readonly #handshakes: TokenBucket;
+
+  constructor(node: Node) {
+    const { handshakesPerSecond, handshakeBurst } = node.limits;
+    this.#node = node;
+    this.#handshakes = new TokenBucket(handshakesPerSecond, handshakeBurst);
+  }
+
+  /** `null`: come in. */
+  refusalFor(address: string): Refusal | null {
+    const { limits, connections, readiness } = this.#node;
+    if (readiness === 'draining') return BUSY;
+    if (readiness === 'overloaded') return { ...BUSY, limit: 'maxEventLoopLagMs' };
+    if (connections.size >= limits.maxConnections) return { ...BUSY, limit: 'maxConnections' };
+    if (connections.unauthenticated >= limits.maxUnauthenticated) {
+      return { ...BUSY, limit: 'maxUnauthenticated' };
+    }
+    if (connections.strangersFrom(address) >= limits.maxUnauthenticatedPerAddress) {
+      return { ...TOO_MANY, limit: 'maxUnauthenticatedPerAddress' };
+    }
+    if (!this.#handshakes.take()) return { ...BUSY, limit: 'handshakesPerSecond' };
+    return null;
+  }
+}

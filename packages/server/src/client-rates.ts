@@ -1,0 +1,79 @@
+import type { LimitName } from './counters.ts';
+import { type Disconnect, disconnects, type ProtocolError } from './errors.ts';
+import type { Limits } from './limits.ts';
+import type { Command } from './protocol/command.ts';
+import { TokenBucket } from './rate.ts';
+
+/** What is done about a client that is too fast. */
+export interface ClientRatesOptions {
+  readonly limits: Limits;
+  readonly onExceeded: (limit: LimitName) => void;
+}
+
+/** A pause of this length ends an excess. */
+const PAUSE_MS = 1_000;
+const MINUTE_S = 60;
+/** Errors that a client can get without having done anything wrong. */
+const BLAMELESS: ReadonlySet<number> = new Set([109, 111, 112]);
+
+/** How fast one client sends commands, makes errors and pings. */
+export class ClientRates {
+  readonly #options: ClientRatesOptions;
+  readonly #commands: TokenBucket;
+  readonly #subscribes: TokenBucket;
+  readonly #errors: TokenBucket;
+  readonly #pings: TokenBucket;
+  #excessSince = 0;
+  #excessAt = -Infinity;
+
+  constructor(options: ClientRatesOptions) {
+    const { limits } = options;
+    const { maxErrorsPerMinute, pingsPerSecond } = limits;
+    this.#options = options;
+    this.#commands = new TokenBucket(limits.commandsPerSecond, limits.commandBurst);
+    this.#subscribes = new TokenBucket(limits.subscribesPerSecond, limits.subscribeBurst);
+    this.#errors = new TokenBucket(maxErrorsPerMinute / MINUTE_S, maxErrorsPerMinute);
+    this.#pings = new TokenBucket(pingsPerSecond, pingsPerSecond);
+  }
+
+  /**
+   * May this command be carried out? Throws `Disconnect` 3013 when the client has sent too fast for
+   * too long. A refresh is never too much, and an unsubscribe is carried out all the same: its
+   * error would only make the client come back with all it has.
+   */
+  admit({ method }: Command): boolean {
+    if (method === 'connect' || method === 'refresh' || method === 'sub_refresh') return true;
+    const [bucket, limit] =
+      method === 'subscribe'
+        ? ([this.#subscribes, 'subscribesPerSecond'] as const)
+        : ([this.#commands, 'commandsPerSecond'] as const);
+    if (bucket.take()) return true;
+    this.#exceeded(limit);
+    return method === 'unsubscribe';
+  }
+
+  /** Counts an error reply; what it gives ends the connection. */
+  afterError({ code, temporary }: ProtocolError): Disconnect | null {
+    if (temporary || BLAMELESS.has(code) || this.#errors.take()) return null;
+    this.#options.onExceeded('maxErrorsPerMinute');
+    return disconnects.tooManyErrors;
+  }
+
+  /** Counts a ping of the WebSocket; what it gives ends the connection. */
+  afterPing(): Disconnect | null {
+    if (this.#pings.take()) return null;
+    this.#options.onExceeded('pingsPerSecond');
+    return disconnects.tooManyRequests;
+  }
+
+  #exceeded(limit: LimitName): void {
+    const { limits, onExceeded } = this.#options;
+    const now = performance.now();
+    onExceeded(limit);
+    if (now - this.#excessAt > PAUSE_MS) this.#excessSince = now;
+    this.#excessAt = now;
+    if (now - this.#excessSince < limits.maxExcessMs) return;
+    onExceeded('maxExcessMs');
+    throw disconnects.tooManyRequests;
+  }
+}

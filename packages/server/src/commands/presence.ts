@@ -1,0 +1,45 @@
+import { channelKey } from '@trunkline/contract';
+import type { ClientInfo } from '../broker/broker.ts';
+import { protocolErrors } from '../errors.ts';
+import { presenceReply, presenceStatsReply } from '../protocol/reply.ts';
+import type { Session } from '../session.ts';
+import type { TimeBudget } from '../time-budget.ts';
+import { requireReader } from './authorize.ts';
+
+/** `presence`: who is in a room. Of very many, so many as the limit says; the stats count all. */
+export async function presence(
+  session: Session,
+  id: number,
+  room: string,
+  time: TimeBudget,
+): Promise<void> {
+  const { node } = session;
+  const all = await presentIn(session, room, time);
+  const { maxPresenceClients } = node.limits;
+  if (all.length > maxPresenceClients) node.exceeded('maxPresenceClients', { client: session.id });
+  session.write(presenceReply(id, all.slice(0, maxPresenceClients)));
+}
+
+/** `presence_stats`: how many are in a room. All anonymous clients together are one user. */
+export async function presenceStats(
+  session: Session,
+  id: number,
+  room: string,
+  time: TimeBudget,
+): Promise<void> {
+  const all = await presentIn(session, room, time);
+  const users = new Set(all.map(({ user }) => user)).size;
+  session.write(presenceStatsReply(id, { clients: all.length, users }));
+}
+
+async function presentIn(
+  session: Session,
+  room: string,
+  time: TimeBudget,
+): Promise<readonly ClientInfo[]> {
+  const rule = await requireReader(session, room, time);
+  if (!rule.presence) throw protocolErrors.notAvailable;
+  const { realm } = session.principal;
+  const asking = session.node.presence(channelKey({ realm, target: { kind: 'room', room } }));
+  return await session.whileOpen(time.spend('the broker', asking));
+}

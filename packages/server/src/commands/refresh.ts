@@ -1,0 +1,100 @@
+import { isSameRealm } from '@trunkline/contract';
+import { type Disconnect, disconnects, ProtocolError, protocolErrors } from '../errors.ts';
+import { announced } from '../expiry.ts';
+import type { Principal } from '../principal.ts';
+import type { SubRefreshRequest } from '../protocol/command.ts';
+import { refreshReply, subRefreshReply } from '../protocol/reply.ts';
+import type { RoomGrant } from '../rooms.ts';
+import type { Session } from '../session.ts';
+import type { TimeBudget } from '../time-budget.ts';
+import { askPrincipal } from './authenticate.ts';
+import { authorize } from './authorize.ts';
+
+/** `refresh`: a new token for the connection that is open (protocol, section 13). */
+export async function refresh(
+  session: Session,
+  id: number,
+  token: string,
+  time: TimeBudget,
+): Promise<void> {
+  const principal = await renewed(session, token, time);
+  requireSameIdentity(session, principal);
+  const { tokenLeadMs } = session.node.limits;
+  const disconnect = afterRoles(session.principal.roles, principal.roles);
+  session.renew(principal);
+  session.write(refreshReply(id, session.id, announced(principal.expiresAt, tokenLeadMs)));
+  if (disconnect) session.close(disconnect);
+}
+
+/** `sub_refresh`: a new token for a subscription that is open. */
+export async function subRefresh(
+  session: Session,
+  id: number,
+  { channel: room, token }: SubRefreshRequest,
+  time: TimeBudget,
+): Promise<void> {
+  const subscription = session.subscriptions.get(room);
+  if (!subscription || subscription.isServerSide) throw protocolErrors.permissionDenied;
+  if (token === '') throw protocolErrors.badRequest;
+  const { expiresAt } = await grantFor(session, room, token, time);
+  if (subscription.hasEnded) throw protocolErrors.permissionDenied;
+  const { tokenLeadMs, tokenGraceMs } = session.node.limits;
+  subscription.expireAt(expiresAt, tokenGraceMs);
+  session.write(subRefreshReply(id, announced(expiresAt, tokenLeadMs)));
+}
+
+async function renewed(session: Session, token: string, time: TimeBudget): Promise<Principal> {
+  const { refreshable } = session;
+  if (!refreshable || token === '') throw disconnects.badRequest;
+  const asking = async () => await askPrincipal(session, { ...refreshable, token }, time);
+  const principal = await orDisconnect(disconnects.expired, asking);
+  if ((principal.expiresAt ?? Infinity) <= Date.now()) throw disconnects.expired;
+  return principal;
+}
+
+/** A token of somebody else is no refresh: what is subscribed here is this principal's. */
+function requireSameIdentity(session: Session, { userId, realm }: Principal): void {
+  const { principal, node } = session;
+  if (principal.userId === userId && isSameRealm(principal.realm, realm)) return;
+  node.refused('refresh_as_another', { client: session.id });
+  throw disconnects.invalidToken;
+}
+
+/**
+ * Roles are channels, and channels are joined at the connect. Who has lost one must forget what it
+ * could recover; who has gained one comes back and joins it.
+ */
+function afterRoles(joined: readonly string[], roles: readonly string[]): Disconnect | null {
+  const now = new Set(roles);
+  const before = new Set(joined);
+  if (joined.some((role) => !now.has(role))) return disconnects.stateInvalidated;
+  return roles.some((role) => !before.has(role)) ? disconnects.forceReconnect : null;
+}
+
+async function grantFor(
+  session: Session,
+  room: string,
+  token: string,
+  time: TimeBudget,
+): Promise<RoomGrant> {
+  try {
+    return await orDisconnect(
+      disconnects.subscriptionExpired,
+      async () => await authorize(session, room, { token }, time),
+    );
+  } catch (error) {
+    // At a subscribe a bad token is a wish refused; here it would keep what it cannot prove.
+    throw error === protocolErrors.permissionDenied ? disconnects.invalidToken : error;
+  }
+}
+
+/** An expired token ends what it was to prolong: accepted, it would make it live for ever. */
+async function orDisconnect<T>(ended: Disconnect, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isExpired =
+      error instanceof ProtocolError && error.code === protocolErrors.tokenExpired.code;
+    throw isExpired ? ended : error;
+  }
+}

@@ -1,0 +1,35 @@
+import { disconnects, protocolErrors } from '../errors.ts';
+import type { RpcRequest } from '../protocol/command.ts';
+import { rpcReply } from '../protocol/reply.ts';
+import type { Session } from '../session.ts';
+import type { TimeBudget } from '../time-budget.ts';
+
+/** `rpc`: a client calls one of the app's methods. */
+export async function rpc(
+  session: Session,
+  id: number,
+  { method, data }: RpcRequest,
+  time: TimeBudget,
+): Promise<void> {
+  const { principal, node } = session;
+  if (!node.rpc) throw protocolErrors.notAvailable;
+  const handler = Object.hasOwn(node.rpc, method) ? node.rpc[method] : undefined;
+  if (!handler) throw protocolErrors.methodNotFound;
+  const context = { clientId: session.id };
+  const result = await session.hook(`rpc ${method}`, time, () => handler(principal, data, context));
+  session.write(rpcReply(id, result));
+}
+
+/** `send`: a client says something to the app and expects no answer. */
+export async function send(session: Session, data: unknown, time: TimeBudget): Promise<void> {
+  const { principal, node } = session;
+  const { onSend } = node;
+  if (!onSend) throw disconnects.notAvailable;
+  const context = { clientId: session.id };
+  try {
+    await session.hook('onSend', time, () => onSend(principal, data, context));
+  } catch (error) {
+    // There is no reply to put it in; the hook's failure has been logged.
+    if (error !== protocolErrors.internal) throw error;
+  }
+}

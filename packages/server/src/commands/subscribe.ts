@@ -1,0 +1,68 @@
+import { protocolErrors } from '../errors.ts';
+import { announced } from '../expiry.ts';
+import type { SubscribeRequest } from '../protocol/command.ts';
+import { subscribeReply, unsubscribeReply } from '../protocol/reply.ts';
+import { type Joined, join, RecoveryBudget } from '../recovery.ts';
+import type { Session } from '../session.ts';
+import type { Subscription } from '../subscription.ts';
+import type { TimeBudget } from '../time-budget.ts';
+import { authorize, requireRoom } from './authorize.ts';
+import { newSubscription } from './server-side.ts';
+
+/** `subscribe`: a client's own wish to enter a room. */
+export async function subscribe(
+  session: Session,
+  id: number,
+  request: SubscribeRequest,
+  time: TimeBudget,
+): Promise<void> {
+  const { channel: room, token, joinLeave } = request;
+  const { tokenLeadMs, tokenGraceMs } = session.node.limits;
+  requireRoom(room);
+  requireFree(session, room);
+  const { expiresAt, info } = await authorize(session, room, request, time);
+  requireFree(session, room); // the server may have subscribed it meanwhile
+  const subscription = newSubscription(session, {
+    target: { kind: 'room', room },
+    wish: { hearsPresence: joinLeave, chanInfo: info },
+  });
+  session.subscriptions.add(subscription);
+  try {
+    const joined = await joinRoom(session, subscription, request, time);
+    const expiry = token === undefined ? null : announced(expiresAt, tokenLeadMs);
+    session.complete(subscribeReply(id, { ...joined.result, expiry }), [joined]);
+    subscription.expireAt(expiresAt, token === undefined ? 0 : tokenGraceMs);
+  } catch (error) {
+    session.subscriptions.remove(subscription);
+    throw error;
+  }
+}
+
+/** `unsubscribe`: succeeds whether or not there was a subscription. A server-side one stays. */
+export function unsubscribe(session: Session, id: number, channel: string): void {
+  const subscription = session.subscriptions.get(channel);
+  if (subscription && !subscription.isServerSide) session.subscriptions.remove(subscription);
+  session.write(unsubscribeReply(id));
+}
+
+function requireFree(session: Session, room: string): void {
+  if (session.subscriptions.get(room)) throw protocolErrors.alreadySubscribed;
+  if (!session.subscriptions.isFull) return;
+  session.node.exceeded('maxSubscriptions', { client: session.id });
+  throw protocolErrors.limitExceeded;
+}
+
+async function joinRoom(
+  session: Session,
+  subscription: Subscription,
+  request: SubscribeRequest,
+  time: TimeBudget,
+): Promise<Joined> {
+  const budget = new RecoveryBudget(session.node.limits.maxRecoveryBytes);
+  const joining = join(session.node, subscription, request.recover, budget);
+  const joined = await session.whileOpen(time.spend('the broker', joining));
+  if (subscription.hasEnded) throw protocolErrors.permissionDenied; // the server took it out again
+  const { wasRecovering, recovered } = joined.result;
+  if (request.rejectUnrecovered && wasRecovering && !recovered) throw protocolErrors.unrecoverable;
+  return joined;
+}

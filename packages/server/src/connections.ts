@@ -1,0 +1,155 @@
+import { isSameRealm, type Realm } from '@trunkline/contract';
+import type { LimitName } from './counters.ts';
+import { type Disconnect, disconnects } from './errors.ts';
+import type { Limits } from './limits.ts';
+import type { Principal } from './principal.ts';
+import type { Tenant } from './tenants.ts';
+
+/** One connection, as much of it as its node needs. */
+export interface Connection {
+  /** The client id. */
+  readonly id: string;
+  /** Where it comes from: the client's own address, behind whatever proxies are trusted. */
+  readonly address: string;
+  close(disconnect: Disconnect): void;
+  /** Destroys the socket without waiting for the peer. */
+  terminate(): void;
+  /** Subscribes it to a room of its realm, and tells it. Rejects when that fails. */
+  joinRoom(room: string): Promise<void>;
+  /** Ends its subscription to a room, whoever made it, and tells it. */
+  leaveRoom(room: string): Promise<void>;
+  /** Pushes JSON text on one line, on no channel. */
+  message(data: string): void;
+  /** From here on it ends then; `null`: not by itself. */
+  extend(expiresAt: number | null): void;
+}
+
+/** What the book of connections works with. */
+export interface ConnectionsOptions {
+  readonly limits: Limits;
+  tenantOf(realm: Realm): Tenant;
+  readonly onExceeded: (limit: LimitName, fields: Record<string, unknown>) => void;
+}
+
+/** A node's connections: who they are, and how many of whom. */
+export class Connections implements Iterable<Connection> {
+  readonly #options: ConnectionsOptions;
+  readonly #byId = new Map<string, Connection>();
+  /** How many nobody has authenticated yet, in all and by address. */
+  readonly #unauthenticated = new Set<Connection>();
+  readonly #strangers = new Map<string, number>();
+  /** Who the others act for. */
+  readonly #principals = new Map<Connection, Principal>();
+  readonly #users = new Map<string, Set<Connection>>();
+  #onEmpty: (() => void)[] = [];
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get unauthenticated(): number {
+    return this.#unauthenticated.size;
+  }
+
+  /** Connections from an address that nobody has authenticated yet. */
+  strangersFrom(address: string): number {
+    return this.#strangers.get(address) ?? 0;
+  }
+
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#byId.values();
+  }
+
+  byId(clientId: string): Connection | undefined {
+    return this.#byId.get(clientId);
+  }
+
+  /** The connections of a user in a realm. */
+  of(realm: Realm, userId: string): Connection[] {
+    return [...(this.#users.get(userKey(realm, userId)) ?? [])];
+  }
+
+  /** Is this the client id of a connection of the same user in the same realm? */
+  isConnectionOf(clientId: string, { userId, realm }: Principal): boolean {
+    const connection = this.#byId.get(clientId);
+    const owner = connection && this.#principals.get(connection);
+    return owner?.userId === userId && isSameRealm(owner.realm, realm);
+  }
+
+  add(connection: Connection): void {
+    this.#byId.set(connection.id, connection);
+    this.#unauthenticated.add(connection);
+    this.#strangers.set(connection.address, this.strangersFrom(connection.address) + 1);
+  }
+
+  /**
+   * Its principal is known: it is no stranger any more. Throws `Disconnect` 3504 when the user or the
+   * tenant has as many as it may have.
+   */
+  admit(connection: Connection, principal: Principal): void {
+    const { realm, userId } = principal;
+    this.#checkRoom(connection, principal);
+    this.#forgetStranger(connection);
+    this.#principals.set(connection, principal);
+    this.#options.tenantOf(realm).connections += 1;
+    const key = userKey(realm, userId);
+    this.#users.set(key, (this.#users.get(key) ?? new Set()).add(connection));
+  }
+
+  remove(connection: Connection): void {
+    this.#byId.delete(connection.id);
+    this.#forgetStranger(connection);
+    this.#forgetPrincipal(connection);
+    if (this.#byId.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  /** Resolves when the last connection has gone. */
+  async emptied(): Promise<void> {
+    if (this.#byId.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty.push(resolve);
+    });
+  }
+
+  #checkRoom(connection: Connection, { realm, userId }: Principal): void {
+    const { limits, connections } = this.#options.tenantOf(realm);
+    const ofUser = userId === '' ? 0 : this.of(realm, userId).length;
+    const exceeded: LimitName | null =
+      ofUser >= limits.maxConnectionsPerUser
+        ? 'maxConnectionsPerUser'
+        : connections >= limits.maxConnectionsPerTenant
+          ? 'maxConnectionsPerTenant'
+          : null;
+    if (!exceeded) return;
+    this.#options.onExceeded(exceeded, { client: connection.id });
+    throw disconnects.connectionLimit;
+  }
+
+  #forgetStranger(connection: Connection): void {
+    if (!this.#unauthenticated.delete(connection)) return;
+    const left = this.strangersFrom(connection.address) - 1;
+    if (left > 0) this.#strangers.set(connection.address, left);
+    else this.#strangers.delete(connection.address);
+  }
+
+  #forgetPrincipal(connection: Connection): void {
+    const principal = this.#principals.get(connection);
+    if (!principal) return;
+    this.#principals.delete(connection);
+    this.#options.tenantOf(principal.realm).connections -= 1;
+    const key = userKey(principal.realm, principal.userId);
+    const ofUser = this.#users.get(key);
+    ofUser?.delete(connection);
+    if (ofUser?.size === 0) this.#users.delete(key);
+  }
+}
+
+// A tenant's id holds no space, and the platform's key begins with one.
+function userKey(realm: Realm, userId: string): string {
+  return `${realm.kind === 'tenant' ? realm.tenantId : ''} ${userId}`;
+}

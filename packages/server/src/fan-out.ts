@@ -1,0 +1,181 @@
+import Queue from 'yocto-queue';
+import type { LimitName } from './counters.ts';
+import type { Tenant } from './tenants.ts';
+
+/** Something to do for each of a channel's subscribers. */
+export interface Delivery<S> {
+  /** What counts as one stream: its deliveries are made in the order of their coming. */
+  readonly channel: string;
+  readonly subscribers: readonly S[];
+  /** Bytes that each subscriber costs. */
+  readonly bytes: number;
+  /** Must not throw and must not wait. */
+  deliver(subscriber: S): void;
+}
+
+/** How a node delivers. */
+export interface FanOutOptions {
+  /** Subscribers per turn of the event loop. */
+  readonly slice: number;
+  readonly onExceeded: (limit: LimitName, tenant: Tenant) => void;
+}
+
+/** Bytes that a tenant may deliver before the next one has its turn. */
+const QUANTUM_BYTES = 64 * 1024;
+
+interface Pending<S> {
+  readonly delivery: Delivery<S>;
+  next: number;
+}
+
+interface Backlog<S> {
+  readonly tenant: Tenant;
+  readonly pending: Queue<Pending<S>>;
+  bytes: number;
+  /** Bytes that it may still deliver in this round (deficit round robin). */
+  deficit: number;
+}
+
+/**
+ * Shares a node's turns between tenants. What fits into the current turn is delivered at once; the
+ * rest waits in its tenant's backlog, which gets its share of each following turn, so that one
+ * tenant's broadcast to thousands never becomes another tenant's latency. A tenant's deliveries keep
+ * their order. A tenant that has used up its bytes per second waits; the others do not.
+ */
+export class FanOut<S> {
+  readonly #options: FanOutOptions;
+  /** Tenants with a backlog; the first one is next. */
+  readonly #backlogs = new Map<Tenant, Backlog<S>>();
+  /** Deliveries that this turn still has room for. */
+  #room: number;
+  #turn: NodeJS.Immediate | undefined;
+  #rest: NodeJS.Timeout | undefined;
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    this.#room = options.slice;
+  }
+
+  /**
+   * Delivers, now or as soon as it is its turn. `false`: the tenant's backlog is full, and nothing of
+   * it will be delivered.
+   */
+  add(tenant: Tenant, delivery: Delivery<S>): boolean {
+    const count = delivery.subscribers.length;
+    const isFree = this.#backlogs.size === 0 && count <= this.#room;
+    if (isFree && tenant.fanOut.borrow(count * delivery.bytes)) {
+      this.#use(count);
+      for (const subscriber of delivery.subscribers) delivery.deliver(subscriber);
+      return true;
+    }
+    return this.#enqueue(tenant, delivery);
+  }
+
+  /** Delivers when everything of the tenant that waits has been delivered. There is always room for it. */
+  addLater(tenant: Tenant, delivery: Delivery<S>): void {
+    const backlog = this.#backlogs.get(tenant) ?? newBacklog<S>(tenant);
+    this.#backlogs.set(tenant, backlog);
+    backlog.pending.enqueue({ delivery, next: 0 });
+    backlog.bytes += delivery.bytes;
+    this.#schedule();
+  }
+
+  /** Forgets what waits. */
+  stop(): void {
+    clearImmediate(this.#turn);
+    clearTimeout(this.#rest);
+    this.#turn = undefined;
+    this.#backlogs.clear();
+  }
+
+  #enqueue(tenant: Tenant, delivery: Delivery<S>): boolean {
+    const waiting = this.#backlogs.get(tenant)?.bytes ?? 0;
+    if (waiting + delivery.bytes > tenant.limits.maxFanOutBacklogBytes) {
+      this.#options.onExceeded('maxFanOutBacklogBytes', tenant);
+      return false;
+    }
+    this.addLater(tenant, delivery);
+    return true;
+  }
+
+  #use(count: number): void {
+    this.#room -= count;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#turn ??= setImmediate(() => this.#newTurn());
+  }
+
+  #newTurn(): void {
+    this.#turn = undefined;
+    this.#room = this.#options.slice;
+    if (this.#backlogs.size === 0) return;
+    const waitMs = this.#work();
+    if (this.#backlogs.size === 0) return;
+    if (waitMs === 0) this.#schedule();
+    else this.#restFor(waitMs);
+  }
+
+  /** Fills the turn; gives the time until somebody may go on, 0: at once. */
+  #work(): number {
+    const resting = new Set<Tenant>();
+    while (this.#room > 0 && resting.size < this.#backlogs.size) {
+      for (const backlog of [...this.#backlogs.values()]) {
+        if (this.#room <= 0) return 0;
+        if (resting.has(backlog.tenant)) continue;
+        if (!this.#takeTurn(backlog)) resting.add(backlog.tenant);
+      }
+    }
+    if (resting.size < this.#backlogs.size) return 0;
+    return Math.min(...[...resting].map(({ fanOut }) => fanOut.waitMs()));
+  }
+
+  /** One tenant's share of a round. `false`: it has used up its bytes per second. */
+  #takeTurn(backlog: Backlog<S>): boolean {
+    const { tenant, pending } = backlog;
+    // Behind the others, wherever it ends: the next turn begins with whoever waits longest.
+    this.#backlogs.delete(tenant);
+    this.#backlogs.set(tenant, backlog);
+    backlog.deficit += QUANTUM_BYTES;
+    for (let first = pending.peek(); first && this.#mayGoOn(backlog); first = pending.peek()) {
+      if (this.#deliverNext(backlog, first)) continue;
+      backlog.deficit = 0;
+      return false;
+    }
+    if (pending.size === 0) this.#backlogs.delete(tenant);
+    return true;
+  }
+
+  #mayGoOn({ deficit }: Backlog<S>): boolean {
+    return this.#room > 0 && deficit > 0;
+  }
+
+  #deliverNext(backlog: Backlog<S>, pending: Pending<S>): boolean {
+    const { delivery } = pending;
+    const subscriber = delivery.subscribers[pending.next];
+    if (subscriber === undefined) {
+      backlog.pending.dequeue();
+      backlog.bytes -= delivery.bytes;
+      return true;
+    }
+    if (!backlog.tenant.fanOut.borrow(delivery.bytes)) {
+      this.#options.onExceeded('fanOutBytesPerSecond', backlog.tenant);
+      return false;
+    }
+    pending.next += 1;
+    backlog.deficit -= delivery.bytes;
+    this.#room -= 1;
+    delivery.deliver(subscriber);
+    return true;
+  }
+
+  #restFor(waitMs: number): void {
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => this.#schedule(), waitMs);
+  }
+}
+
+function newBacklog<S>(tenant: Tenant): Backlog<S> {
+  return { tenant, pending: new Queue(), bytes: 0, deficit: 0 };
+}

@@ -1,0 +1,129 @@
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type OpenMetricsContentType,
+  Registry,
+} from 'prom-client';
+import { type CountName, countHelp, type LimitName } from './counters.ts';
+
+/** The sizes and counters of a node that are shown as metrics. */
+export interface MonitoredStats {
+  readonly connections: number;
+  /** Of the connections, those that nobody has authenticated yet. */
+  readonly unauthenticated: number;
+  readonly subscriptions: number;
+  readonly channels: number;
+  /** Tenants that have a connection; the platform counts as one. */
+  readonly tenants: number;
+  readonly eventLoopLagMs: number;
+  readonly counts: Readonly<Record<CountName, number>>;
+  /** How often each limit was exceeded. */
+  readonly limits: Readonly<Record<LimitName, number>>;
+  /** Connections that the server ended, by close code. */
+  readonly disconnects: Readonly<Record<string, number>>;
+  /** Error replies, by code. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+/** A node's metrics, without any label that names a tenant or a user. */
+export class Metrics {
+  readonly #read: () => MonitoredStats;
+  readonly #registry = new Registry<OpenMetricsContentType>();
+  readonly #updates: ((stats: MonitoredStats) => void)[] = [];
+
+  constructor(read: () => MonitoredStats) {
+    this.#read = read;
+    this.#registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    collectDefaultMetrics({ register: this.#registry });
+    this.#addGauges();
+    this.#addCounters();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The metrics as OpenMetrics text: one look at the node, so that the numbers belong together. */
+  async scrape(): Promise<string> {
+    const stats = this.#read();
+    for (const update of this.#updates) update(stats);
+    return await this.#registry.metrics();
+  }
+
+  #addGauges(): void {
+    this.#gauge('connections', 'Connections.', (stats) => stats.connections);
+    this.#gauge(
+      'unauthenticated_connections',
+      'Connections that nobody has authenticated yet.',
+      (stats) => stats.unauthenticated,
+    );
+    this.#gauge(
+      'subscriptions',
+      'Subscriptions of all connections.',
+      (stats) => stats.subscriptions,
+    );
+    this.#gauge('channels', 'Channels with a subscription.', (stats) => stats.channels);
+    this.#gauge('tenants', 'Tenants with a connection.', (stats) => stats.tenants);
+    this.#gauge(
+      'event_loop_lag_seconds',
+      'How late the event loop was in the last sample of about a second, at worst.',
+      (stats) => stats.eventLoopLagMs / 1000,
+    );
+  }
+
+  #addCounters(): void {
+    for (const [name, help] of Object.entries(countHelp)) {
+      this.#counter(snakeCase(name), help, (stats) => stats.counts[name as CountName]);
+    }
+    this.#counters(
+      'limit_exceeded',
+      'limit',
+      'Times that a limit was exceeded.',
+      (stats) => stats.limits,
+    );
+    this.#counters(
+      'disconnects',
+      'code',
+      'Connections that the server ended, by close code.',
+      (stats) => stats.disconnects,
+    );
+    this.#counters('error_replies', 'code', 'Error replies, by code.', (stats) => stats.errors);
+  }
+
+  #gauge(name: string, help: string, read: (stats: MonitoredStats) => number): void {
+    const gauge = new Gauge({ name: `trunkline_${name}`, help, registers: [this.#registry] });
+    this.#updates.push((stats) => gauge.set(read(stats)));
+  }
+
+  #counter(name: string, help: string, read: (stats: MonitoredStats) => number): void {
+    const counter = this.#newCounter(name, help, []);
+    this.#updates.push((stats) => {
+      counter.reset();
+      counter.inc(read(stats));
+    });
+  }
+
+  #counters(
+    name: string,
+    label: string,
+    help: string,
+    read: (stats: MonitoredStats) => Readonly<Record<string, number>>,
+  ): void {
+    const counter = this.#newCounter(name, help, [label]);
+    this.#updates.push((stats) => {
+      counter.reset();
+      for (const [value, count] of Object.entries(read(stats)))
+        counter.inc({ [label]: value }, count);
+    });
+  }
+
+  #newCounter(name: string, help: string, labelNames: string[]): Counter {
+    const registers = [this.#registry];
+    return new Counter({ name: `trunkline_${name}_total`, help, labelNames, registers });
+  }
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

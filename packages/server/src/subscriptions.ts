@@ -1,0 +1,78 @@
+import { type Disconnect, disconnects, type Unsubscribed, unsubscribed } from './errors.ts';
+import type { Node } from './node.ts';
+import type { Line } from './protocol/line.ts';
+import { unsubscribePush } from './protocol/reply.ts';
+import type { Subscription } from './subscription.ts';
+
+/** The session that they belong to, as much of it as they need. */
+export interface SubscriptionsOwner {
+  readonly node: Node;
+  write(line: Line): void;
+  close(disconnect: Disconnect): void;
+}
+
+/** One session's subscriptions: at most one for each channel. */
+export class Subscriptions {
+  readonly #session: SubscriptionsOwner;
+  readonly #byName = new Map<string, Subscription>();
+  #isClosed = false;
+
+  constructor(session: SubscriptionsOwner) {
+    this.#session = session;
+  }
+
+  /** Are there as many as there may be? */
+  get isFull(): boolean {
+    return this.#byName.size >= this.#session.node.limits.maxSubscriptions;
+  }
+
+  get(wireName: string): Subscription | undefined {
+    return this.#byName.get(wireName);
+  }
+
+  /** Throws when the session was closed meanwhile: nobody would take the subscription back. */
+  add(subscription: Subscription): void {
+    if (this.#isClosed) throw disconnects.connectionClosed;
+    this.#byName.set(subscription.wireName, subscription);
+  }
+
+  /** Leaves its channel, without a word to the client. */
+  remove(subscription: Subscription): void {
+    this.#leave(subscription);
+    if (this.#byName.get(subscription.wireName) !== subscription) return;
+    this.#byName.delete(subscription.wireName);
+  }
+
+  /** Leaves its channel, and tells the client why. */
+  end(subscription: Subscription, reason: Unsubscribed): void {
+    this.remove(subscription);
+    this.#session.write(unsubscribePush(subscription.wireName, reason));
+  }
+
+  /** One has lost its place in the stream: its client is sent to recover. */
+  onInsufficientState(subscription: Subscription): void {
+    this.#session.node.counters.count('insufficientStates');
+    if (subscription.isServerSide) this.#session.close(disconnects.insufficientState);
+    else this.end(subscription, unsubscribed.insufficientState);
+  }
+
+  /** One has outlived its token: its client is sent to come with a new one. */
+  onExpired(subscription: Subscription): void {
+    if (subscription.isServerSide) this.#session.close(disconnects.subscriptionExpired);
+    else this.end(subscription, unsubscribed.expired);
+  }
+
+  /** Leaves every channel and takes no more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const subscription of this.#byName.values()) this.#leave(subscription);
+    this.#byName.clear();
+  }
+
+  #leave(subscription: Subscription): void {
+    const { node } = this.#session;
+    subscription.end();
+    node.unsubscribe(subscription.channel, subscription);
+    node.presences.left(subscription);
+  }
+}

@@ -1,0 +1,118 @@
+import type { Realm } from '@trunkline/contract';
+import { type Limits, resolveTenantLimits, type TenantLimits } from './limits.ts';
+import { TokenBucket } from './rate.ts';
+
+/** One tenant's limits that differ from the node's; asked about once a minute while it is here. */
+export type LimitsFor = (tenantId: string) => Partial<TenantLimits> | undefined;
+
+/** What one tenant uses of this node. The platform is one, too, without an id. */
+export class Tenant {
+  /** `null`: the platform. */
+  readonly id: string | null;
+  /** How many of its connections are open here. */
+  connections = 0;
+  #limits: TenantLimits;
+  #publishes: TokenBucket;
+  #fanOut: TokenBucket;
+
+  constructor(id: string | null, limits: TenantLimits) {
+    this.id = id;
+    this.#limits = limits;
+    this.#publishes = publishesOf(limits);
+    this.#fanOut = fanOutOf(limits);
+  }
+
+  get limits(): TenantLimits {
+    return this.#limits;
+  }
+
+  /** Publications per second. */
+  get publishes(): TokenBucket {
+    return this.#publishes;
+  }
+
+  /** Bytes written to its sessions per second. */
+  get fanOut(): TokenBucket {
+    return this.#fanOut;
+  }
+
+  /** Can it be forgotten without anybody getting more than is theirs? */
+  get isIdle(): boolean {
+    return this.connections === 0 && this.#publishes.isFull() && this.#fanOut.isFull();
+  }
+
+  /** From here on these hold; what has been used stays used where the rates did not change. */
+  limit(limits: TenantLimits): void {
+    const before = this.#limits;
+    this.#limits = limits;
+    const isSame = (...names: (keyof TenantLimits)[]) =>
+      names.every((name) => before[name] === limits[name]);
+    if (!isSame('publishesPerSecond', 'publishBurst')) this.#publishes = publishesOf(limits);
+    if (!isSame('fanOutBytesPerSecond', 'fanOutBurstBytes')) this.#fanOut = fanOutOf(limits);
+  }
+}
+
+const REVIEW_MS = 60_000;
+
+/** The tenants that a node has to do with. */
+export class Tenants {
+  readonly #byId = new Map<string | null, Tenant>();
+  readonly #limits: Limits;
+  readonly #limitsFor: LimitsFor;
+  readonly #onError: (error: unknown) => void;
+  #reviewing: NodeJS.Timeout | undefined;
+
+  constructor(limits: Limits, limitsFor: LimitsFor, onError: (error: unknown) => void) {
+    this.#limits = limits;
+    this.#limitsFor = limitsFor;
+    this.#onError = onError;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  start(): void {
+    this.#reviewing = setInterval(() => this.#review(), REVIEW_MS);
+    this.#reviewing.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#reviewing);
+  }
+
+  of(realm: Realm): Tenant {
+    const id = realm.kind === 'tenant' ? realm.tenantId : null;
+    const known = this.#byId.get(id);
+    if (known) return known;
+    const tenant = new Tenant(id, this.#limitsOf(id));
+    this.#byId.set(id, tenant);
+    return tenant;
+  }
+
+  #review(): void {
+    for (const [id, tenant] of this.#byId) {
+      if (tenant.isIdle) this.#byId.delete(id);
+      else tenant.limit(this.#limitsOf(id));
+    }
+  }
+
+  // A hook that fails must not shut a tenant out: the node's own limits hold.
+  #limitsOf(id: string | null): TenantLimits {
+    try {
+      const changes = id === null ? undefined : this.#limitsFor(id);
+      return resolveTenantLimits(this.#limits, changes);
+    } catch (error) {
+      this.#onError(error);
+      return resolveTenantLimits(this.#limits);
+    }
+  }
+}
+
+function publishesOf({ publishesPerSecond, publishBurst }: TenantLimits): TokenBucket {
+  return new TokenBucket(publishesPerSecond, publishBurst);
+}
+
+function fanOutOf({ fanOutBytesPerSecond, fanOutBurstBytes }: TenantLimits): TokenBucket {
+  return new TokenBucket(fanOutBytesPerSecond, fanOutBurstBytes);
+}
