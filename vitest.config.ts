@@ -1,16 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { seedFault } from './test/faults/faults.ts';
 
 const source = '@trunkline/source';
 const demoServer = fileURLToPath(new URL('./apps/demo/server/src', import.meta.url));
 
+/** Set by the stage `faults` of `npm test`: see test/faults. */
+const fault = process.env['TRUNKLINE_FAULT'];
+
 export default defineConfig({
+  plugins: [seedFault(fault)],
   resolve: { conditions: [source, ...defaultClientConditions] },
   ssr: { resolve: { conditions: [source, ...defaultServerConditions] } },
   // oxc lowers legacy decorators and emits design:paramtypes, whatever tsconfig covers the file
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
+    // what was transformed with a fault in it must not be found by the next run
+    fsModuleCache: fault === undefined,
     projects: [
       {
         extends: true,

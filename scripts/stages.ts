@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
+import { type Fault, faults } from '../test/faults/faults.ts';
 import { provideChromium } from './chromium.ts';
 import { type CommandResult, runAll, runCommand } from './command.ts';
 
@@ -32,6 +33,7 @@ export const stages: readonly Stage[] = [
   gate('packages', checkPackages),
   gate('unused', () => runCommand('knip', ['--no-progress'])),
   { name: 'unit', run: runVitest },
+  { name: 'faults', run: seedFaults },
   { name: 'browser', run: runPlaywright },
 ];
 
@@ -90,6 +92,35 @@ async function runPlaywright(filters: readonly string[]): Promise<Outcome> {
   });
   const report = (await readJson(file)) as PlaywrightReport | null;
   return countTests(result, report && countPlaywright(report));
+}
+
+/** Do our tests notice each of the faults? One that passes with a fault in place is a failure. */
+async function seedFaults(filters: readonly string[]): Promise<Outcome> {
+  const chosen = faults.filter(({ name }) => filters.every((filter) => name.includes(filter)));
+  const missed: string[] = [];
+  for (const fault of chosen) {
+    // oxlint-disable-next-line no-await-in-loop -- one after the other: some of the tests are about time
+    const problem = await seed(fault);
+    if (problem) missed.push(problem);
+  }
+  const failed = missed.length;
+  return { passed: chosen.length - failed, failed, skipped: 0, output: missed.join('\n') };
+}
+
+/** What is wrong; `null`: a test has caught it. */
+async function seed({ name, caughtBy }: Fault): Promise<string | null> {
+  const file = await freshReport('fault.json');
+  const tests = caughtBy.map((test) => `packages/server/test/${test}`);
+  const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  // The first failure is enough, and a fault that makes a test wait for ever is one.
+  const impatient = ['--bail=1', '--testTimeout=6000', '--hookTimeout=6000'];
+  const { ok, output } = await runCommand('vitest', [...args, ...impatient, ...tests], {
+    env: { TRUNKLINE_FAULT: name },
+  });
+  const report = (await readJson(file)) as VitestReport | null;
+  // A file that does not even load with the fault in place has not judged it.
+  const wasCaught = !ok && report !== null && report.numFailedTests > 0;
+  return wasCaught ? null : `Nothing notices: ${name}\n${output}`;
 }
 
 type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>;

@@ -29,6 +29,7 @@ export const readersModules: Readonly<Record<string, string>> = {
   'chats.ts': `export declare const chats: {
     of(userId: string): Promise<string[]>;
     hasMember(chatId: string, userId: string): Promise<boolean>;
+    members(chatId: string): Promise<string[]>;
   };`,
   'report-job.ts': `export interface ReportJob {
     tenantId: string;

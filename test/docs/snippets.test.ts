@@ -5,7 +5,13 @@ import { compile, type Diagnostics } from '../guide/compile.ts';
 import { readersModules } from './readers-modules.ts';
 import { readSnippets, type Snippet } from './snippets.ts';
 
-const documents = ['README.md', 'docs/react.md', 'docs/nestjs.md'];
+const documents = [
+  'README.md',
+  'docs/react.md',
+  'docs/nestjs.md',
+  'docs/protocol.md',
+  'docs/operating.md',
+];
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const snippets = documents.flatMap((path) => readSnippets(path, read(path)));
@@ -24,6 +30,8 @@ const mistakes: [document: string, right: string, wrong: string, code: string][]
     "kind: 'tenant', id: session.",
     'TS2322',
   ],
+  ['docs/protocol.md', "publish: 'members'", "publish: 'everyone'", 'TS2322'],
+  ['docs/operating.md', 'publishesPerSecond: 200', 'publishesPerSec: 200', 'TS2561'],
   ['docs/nestjs.md', 'forTenant(tenantId)', 'forTenants(tenantId)', 'TS2551'],
 ];
 
