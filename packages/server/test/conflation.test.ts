@@ -56,7 +56,7 @@ async function stalled(server: TestServer) {
   return { wire };
 }
 
-async function progress(
+async function sendProgress(
   server: TestServer,
   operationId: string,
   stage: string,
@@ -78,12 +78,12 @@ test('of the progress that waits for a slow reader only the newest of each stage
   const server = await serve();
   const { wire } = await stalled(server);
   for (const percentage of [1, 2, 3]) {
-    await progress(server, 'a', 'parsing', percentage);
-    await progress(server, 'b', 'parsing', percentage);
+    await sendProgress(server, 'a', 'parsing', percentage);
+    await sendProgress(server, 'b', 'parsing', percentage);
   }
-  await progress(server, 'a', 'saving', 50);
+  await sendProgress(server, 'a', 'saving', 50);
   await server.node.publish(userChannel('ada'), '{"data":{"operationId":"plain"}}');
-  await progress(server, 'a', 'saving', 60);
+  await sendProgress(server, 'a', 'saving', 60);
   await turn();
   expect(wire.pushed).toHaveLength(2);
   wire.drain();
@@ -105,7 +105,7 @@ test('a reader that keeps up gets every step', async () => {
   const { wire } = await stalled(server);
   wire.drain();
   for (const percentage of [1, 2, 3]) {
-    await progress(server, 'a', 'parsing', percentage);
+    await sendProgress(server, 'a', 'parsing', percentage);
     await turn();
   }
   expect(
@@ -120,7 +120,7 @@ test('progress that never stops does not fill the queue of a slow reader', async
   const limits = { maxQueuedBytes: 128 * 1024, maxRecoveryBytes: 64 * 1024 };
   const server = await serve({ limits });
   const { wire } = await stalled(server);
-  for (let n = 0; n < 1_000; n += 1) await progress(server, 'a', 'parsing', n / 10);
+  for (let n = 0; n < 1_000; n += 1) await sendProgress(server, 'a', 'parsing', n / 10);
   for (let n = 0; n < 5; n += 1) await turn(); // a turn has room for so many deliveries only
   expect(wire.closedWith).toBe(0);
   wire.drain();

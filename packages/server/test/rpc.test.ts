@@ -86,7 +86,8 @@ test('an id that has been answered can be used again', async () => {
   const { client } = await calling();
   for (let n = 0; n < 3; n += 1) {
     client.send({ id: 2, rpc: { method: 'sum', data: [n] } });
-    await client.line(({ rpc: answer }) => answer?.data === n);
+    const { id } = await client.line(({ rpc: answer }) => answer?.data === n);
+    expect(id).toBe(2);
   }
 });
 

@@ -237,7 +237,7 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
     ben.connect();
     await joined;
     ben.disconnect();
-    await left;
+    expect(await left).toMatchObject({ info: { user: 'ben' } });
   });
 
   test('calls are answered, refused and not available; a send arrives; a message comes', async () => {
@@ -315,9 +315,11 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
 
   test('a connection whose token is refreshed in time never comes back', async () => {
     let asked = 0;
+    const thrice = Promise.withResolvers<void>();
     const { closes, createSession } = watchSessions();
     const authenticate: typeof fromToken = ({ token }) => {
       asked += 1;
+      if (asked === 3) thrice.resolve();
       return {
         userId: 'ada',
         realm: acme,
@@ -330,7 +332,7 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
     const client = server.client('first', { getToken: async () => 'next' }, version);
     client.connect();
     await client.ready();
-    while (asked < 3) await turn();
+    await thrice.promise;
     expect(client.state).toBe(State.Connected);
     expect(closes).toEqual([]);
   });
