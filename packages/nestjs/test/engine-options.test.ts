@@ -1,0 +1,140 @@
+import { createServer } from 'node:net';
+import { currentPrincipal, WebSocketModule, WebSocketService } from '@trunkline/nestjs';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  ada,
+  fromCookie,
+  moduleOptions,
+  next,
+  platforms,
+  startApp,
+  type TestApp,
+  testingModule,
+} from './harness.ts';
+
+let running: TestApp | undefined;
+afterEach(async () => {
+  await running?.app.close();
+  running = undefined;
+});
+
+describe.each(platforms)('on %s', (platform) => {
+  async function start(changes: Parameters<typeof moduleOptions>[0] = {}): Promise<TestApp> {
+    running = await startApp(
+      platform,
+      testingModule(WebSocketModule.forRoot(moduleOptions(changes))),
+    );
+    return running;
+  }
+
+  test('a call of a client runs as its principal, and its sends go to its tenant', async () => {
+    let service: WebSocketService | undefined;
+    const app = await start({
+      rpc: {
+        greet: async (principal, data) => {
+          await Promise.resolve();
+          await service?.sendToUser('ada', { type: 'greeting', data });
+          return [principal.userId, currentPrincipal()?.realm];
+        },
+      },
+    });
+    service = app.app.get(WebSocketService);
+    const client = app.client('ada');
+    client.connect();
+    await client.ready();
+    const greeting = next<{ data: { data: unknown; tenantId: string } }>(client, 'publication');
+    expect(await client.rpc('greet', 'hello')).toMatchObject({ data: ['ada', ada.realm] });
+    expect((await greeting).data).toMatchObject({ data: 'hello', tenantId: 'acme' });
+    client.disconnect();
+  });
+
+  test('what a client sends without an answer is taken as its principal, too', async () => {
+    const got = Promise.withResolvers<unknown>();
+    const app = await start({
+      onSend: (_principal, data) => got.resolve([currentPrincipal(), data]),
+    });
+    const client = app.client('ada');
+    client.connect();
+    await client.ready();
+    await client.send({ typing: true });
+    expect(await got.promise).toEqual([ada, { typing: true }]);
+    client.disconnect();
+  });
+
+  test("one tenant's limits may differ from the others'", async () => {
+    const app = await start({
+      limitsFor: (tenantId) => (tenantId === 'globex' ? { publishBurst: 1 } : undefined),
+    });
+    const service = app.app.get(WebSocketService);
+    const event = { type: 'news', data: 1 };
+    const statuses = async (tenantId: string) => {
+      const receipts = [1, 2, 3].map(() => service.sendToTenant(tenantId, event));
+      return (await Promise.all(receipts)).map(({ status }) => status);
+    };
+    expect(await statuses('acme')).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(await statuses('globex')).toEqual(['accepted', 'dropped', 'dropped']);
+  });
+
+  test('an address behind a proxy counts only where the proxy is trusted', async () => {
+    const addresses: string[] = [];
+    const authenticate: typeof fromCookie = (handshake) => {
+      addresses.push(handshake.remoteAddress);
+      return fromCookie(handshake);
+    };
+    for (const trustedProxies of [[], ['loopback']]) {
+      const app = await start({ authenticate, trustedProxies });
+      const client = app.client('ada', { websocket: forwarded(app.baseUrl) });
+      client.connect();
+      await client.ready();
+      client.disconnect();
+      await app.app.close();
+    }
+    running = undefined;
+    expect(addresses).toEqual(['127.0.0.1', '203.0.113.7']);
+  });
+
+  test('metrics and health are on a port of their own, and say when the node drains', async () => {
+    const port = await freePort();
+    const app = await start({ monitoring: { port }, drain: { waitMs: 400, spreadMs: 1 } });
+    const client = app.client('ada');
+    client.connect();
+    await client.ready();
+    const url = `http://127.0.0.1:${port}`;
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('trunkline_connections 1');
+    expect((await fetch(`${app.baseUrl}/metrics`)).status).toBe(404);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const closing = app.app.close();
+    const draining = await readyz(url, 503);
+    expect(await draining.text()).toBe('draining');
+    client.disconnect();
+    await closing;
+    await expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed');
+  });
+});
+
+async function readyz(url: string, status: number): Promise<Response> {
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- until it says so
+    const response = await fetch(`${url}/readyz`);
+    if (response.status === status) return response;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const probe = createServer().listen(0, '127.0.0.1', () => {
+    const address = probe.address();
+    probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+  });
+  return await promise;
+}
+
+/** A WebSocket as it comes through a proxy, with whom the proxy says it comes for. */
+function forwarded(origin: string): unknown {
+  return class extends WebSocket {
+    constructor(url: string) {
+      const headers = { cookie: 'who=ada', origin, 'x-forwarded-for': '198.51.100.1, 203.0.113.7' };
+      super(url, { headers });
+    }
+  };
+}

@@ -1,0 +1,15 @@
+// `npm run nightly`: the long tiers, in the order in which they are worth knowing. The model test plays
+// 2,000 scenarios of 200 steps on each broker; the lab attacks, starves, drains and storms a server.
+import { spawnSync } from 'node:child_process';
+
+const tiers: readonly (readonly [command: string, args: readonly string[]])[] = [
+  ['vitest', ['run', 'packages/server/test/model']],
+  ['node', ['--conditions=@trunkline/source', 'test/lab/main.ts']],
+];
+
+const env = { ...process.env, TRUNKLINE_TIER: 'nightly' };
+const failed = tiers.filter(
+  ([command, args]) => spawnSync(command, args, { env, stdio: 'inherit' }).status !== 0,
+);
+console.log(`\n${tiers.length - failed.length} passed, ${failed.length} failed`);
+process.exitCode = failed.length > 0 ? 1 : 0;
