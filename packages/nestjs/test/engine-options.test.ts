@@ -1,35 +1,12 @@
 import { createServer } from 'node:net';
-import { currentPrincipal, WebSocketModule, WebSocketService } from '@trunkline/nestjs';
-import { afterEach, describe, expect, test } from 'vitest';
-import {
-  ada,
-  fromCookie,
-  moduleOptions,
-  next,
-  platforms,
-  startApp,
-  type TestApp,
-  testingModule,
-} from './harness.ts';
-
-let running: TestApp | undefined;
-afterEach(async () => {
-  await running?.app.close();
-  running = undefined;
-});
+import { currentPrincipal, WebSocketService } from '@trunkline/nestjs';
+import { describe, expect, test } from 'vitest';
+import { ada, fromCookie, next, platforms, serveApp } from './harness.ts';
 
 describe.each(platforms)('on %s', (platform) => {
-  async function start(changes: Parameters<typeof moduleOptions>[0] = {}): Promise<TestApp> {
-    running = await startApp(
-      platform,
-      testingModule(WebSocketModule.forRoot(moduleOptions(changes))),
-    );
-    return running;
-  }
-
   test('a call of a client runs as its principal, and its sends go to its tenant', async () => {
     let service: WebSocketService | undefined;
-    const app = await start({
+    const app = await serveApp(platform, {
       rpc: {
         greet: async (principal, data) => {
           await Promise.resolve();
@@ -50,7 +27,7 @@ describe.each(platforms)('on %s', (platform) => {
 
   test('what a client sends without an answer is taken as its principal, too', async () => {
     const got = Promise.withResolvers<unknown>();
-    const app = await start({
+    const app = await serveApp(platform, {
       onSend: (_principal, data) => got.resolve([currentPrincipal(), data]),
     });
     const client = app.client('ada');
@@ -62,7 +39,7 @@ describe.each(platforms)('on %s', (platform) => {
   });
 
   test("one tenant's limits may differ from the others'", async () => {
-    const app = await start({
+    const app = await serveApp(platform, {
       limitsFor: (tenantId) => (tenantId === 'globex' ? { publishBurst: 1 } : undefined),
     });
     const service = app.app.get(WebSocketService);
@@ -82,20 +59,22 @@ describe.each(platforms)('on %s', (platform) => {
       return fromCookie(handshake);
     };
     for (const trustedProxies of [[], ['loopback']]) {
-      const app = await start({ authenticate, trustedProxies });
+      const app = await serveApp(platform, { authenticate, trustedProxies });
       const client = app.client('ada', { websocket: forwarded(app.baseUrl) });
       client.connect();
       await client.ready();
       client.disconnect();
       await app.app.close();
     }
-    running = undefined;
     expect(addresses).toEqual(['127.0.0.1', '203.0.113.7']);
   });
 
   test('metrics and health are on a port of their own, and say when the node drains', async () => {
     const port = await freePort();
-    const app = await start({ monitoring: { port }, drain: { waitMs: 400, spreadMs: 1 } });
+    const app = await serveApp(platform, {
+      monitoring: { port },
+      drain: { waitMs: 400, spreadMs: 1 },
+    });
     const client = app.client('ada');
     client.connect();
     await client.ready();

@@ -4,7 +4,7 @@ import type { INestApplication, Type } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
-import type { WebSocketModuleOptions } from '@trunkline/nestjs';
+import { WebSocketModule, type WebSocketModuleOptions } from '@trunkline/nestjs';
 import {
   type Authenticate,
   type Broker,
@@ -13,6 +13,7 @@ import {
   type PublishOptions,
 } from '@trunkline/server';
 import { Centrifuge, type Options } from 'centrifuge';
+import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 
 export const platforms = ['express', 'fastify'] as const;
@@ -103,6 +104,14 @@ export async function startApp(
         ...options,
       }),
   };
+}
+
+/** An application with these options of the module, for the length of the current test. */
+export async function serveApp(platform: Platform, changes: Changes = {}): Promise<TestApp> {
+  const module = WebSocketModule.forRoot(moduleOptions(changes));
+  const started = await startApp(platform, testingModule(module));
+  onTestFinished(() => started.app.close());
+  return started;
 }
 
 export function testingModule(...imports: unknown[]): TestingModuleBuilder {

@@ -5,34 +5,16 @@ import {
   type OpenMetricsContentType,
   Registry,
 } from 'prom-client';
-import { type CountName, countHelp, type LimitName } from './counters.ts';
-
-/** The sizes and counters of a node that are shown as metrics. */
-export interface MonitoredStats {
-  readonly connections: number;
-  /** Of the connections, those that nobody has authenticated yet. */
-  readonly unauthenticated: number;
-  readonly subscriptions: number;
-  readonly channels: number;
-  /** Tenants that have a connection; the platform counts as one. */
-  readonly tenants: number;
-  readonly eventLoopLagMs: number;
-  readonly counts: Readonly<Record<CountName, number>>;
-  /** How often each limit was exceeded. */
-  readonly limits: Readonly<Record<LimitName, number>>;
-  /** Connections that the server ended, by close code. */
-  readonly disconnects: Readonly<Record<string, number>>;
-  /** Error replies, by code. */
-  readonly errors: Readonly<Record<string, number>>;
-}
+import { type CountName, countHelp } from './counters.ts';
+import type { NodeStats } from './node.ts';
 
 /** A node's metrics, without any label that names a tenant or a user. */
 export class Metrics {
-  readonly #read: () => MonitoredStats;
+  readonly #read: () => NodeStats;
   readonly #registry = new Registry<OpenMetricsContentType>();
-  readonly #updates: ((stats: MonitoredStats) => void)[] = [];
+  readonly #updates: ((stats: NodeStats) => void)[] = [];
 
-  constructor(read: () => MonitoredStats) {
+  constructor(read: () => NodeStats) {
     this.#read = read;
     this.#registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     collectDefaultMetrics({ register: this.#registry });
@@ -91,12 +73,12 @@ export class Metrics {
     this.#counters('error_replies', 'code', 'Error replies, by code.', (stats) => stats.errors);
   }
 
-  #gauge(name: string, help: string, read: (stats: MonitoredStats) => number): void {
+  #gauge(name: string, help: string, read: (stats: NodeStats) => number): void {
     const gauge = new Gauge({ name: `trunkline_${name}`, help, registers: [this.#registry] });
     this.#updates.push((stats) => gauge.set(read(stats)));
   }
 
-  #counter(name: string, help: string, read: (stats: MonitoredStats) => number): void {
+  #counter(name: string, help: string, read: (stats: NodeStats) => number): void {
     const counter = this.#newCounter(name, help, []);
     this.#updates.push((stats) => {
       counter.reset();
@@ -108,7 +90,7 @@ export class Metrics {
     name: string,
     label: string,
     help: string,
-    read: (stats: MonitoredStats) => Readonly<Record<string, number>>,
+    read: (stats: NodeStats) => Readonly<Record<string, number>>,
   ): void {
     const counter = this.#newCounter(name, help, [label]);
     this.#updates.push((stats) => {

@@ -8,15 +8,15 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describeError, type Log } from './log.ts';
-import { Metrics, type MonitoredStats } from './metrics.ts';
-import type { Readiness } from './node.ts';
+import { Metrics } from './metrics.ts';
+import type { NodeStats, Readiness } from './node.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** What monitoring needs of a node. */
 export interface Monitored {
   readonly log: Log;
   readonly readiness: Readiness;
-  stats(): MonitoredStats;
+  stats(): NodeStats;
   /** Resolves when the broker has answered, and rejects with the reason why it cannot. */
   checkBroker(): Promise<void>;
 }
