@@ -33,6 +33,7 @@ class EnvironmentModule {
 @Module({})
 export class AppModule {
   static forRoot(environment: Environment, database: Database): DynamicModule {
+    const { MONITORING_PORT } = environment;
     return {
       module: AppModule,
       imports: [
@@ -45,6 +46,7 @@ export class AppModule {
             authenticate: (handshake) => auth.authenticate(handshake),
             // Ctrl-C must not take the default's 25 s.
             drain: { waitMs: 0, spreadMs: 1000, deadlineMs: 4000 },
+            ...(MONITORING_PORT === undefined ? {} : { monitoring: { port: MONITORING_PORT } }),
           }),
         }),
         AuthModule,

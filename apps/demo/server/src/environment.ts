@@ -33,6 +33,8 @@ const schema = z.object({
   SMTP_URL: url(/^smtps?$/, 'smtp://user:password@localhost:587'),
   /** Waits so many milliseconds after each batch of an import, to make its progress visible. */
   IMPORT_PACE_MS: wholeNumber('IMPORT_PACE_MS', 60_000).default(0),
+  /** Metrics and health, for this machine only; without it there are none. */
+  MONITORING_PORT: wholeNumber('MONITORING_PORT', 65_535).optional(),
   HTTP_ADAPTER: z
     .enum(['express', 'fastify'], { error: 'must be express or fastify' })
     .default('express'),
