@@ -32,8 +32,8 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node|hub|fan-out|following|connections|users|presences|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event|receipt|errors|limits|log',
-      'upgrade|session|subscriptions?|command-queue|client-rates|commands/.*|recovery|heartbeat|lifetime|expiry|outbox|transport',
+      'node|hub|fan-out|following|connections|users|presences|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event|receipt|errors|limits|log',
+      'upgrade|session|subscriptions?|command-queue|client-rates|lifetime|commands/.*|recovery|heartbeat|expiry|outbox|transport',
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
     inServer(

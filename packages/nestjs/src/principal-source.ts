@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
 import {
+  type AddressOf,
+  addressBehind,
   checkPrincipal,
   describeError,
   type Handshake,
@@ -23,10 +25,12 @@ export type HttpRequest = Pick<IncomingMessage, 'headers' | 'url' | 'socket'> & 
 export class PrincipalSource {
   readonly #options: WebSocketModuleOptions;
   readonly #node: Node;
+  readonly #addressOf: AddressOf;
 
   constructor(@Inject(OPTIONS) options: WebSocketModuleOptions, @Inject(NODE) node: Node) {
     this.#options = options;
     this.#node = node;
+    this.#addressOf = addressBehind(options.trustedProxies ?? []);
   }
 
   /** What the app's own guard has set so far; `null` without `principalOf`. */
@@ -40,13 +44,23 @@ export class PrincipalSource {
     if (this.#options.principalOf || !authenticate) return null;
     const { hookTimeoutMs } = this.#node.limits;
     const late = () => new Error(`authenticate did not answer in ${hookTimeoutMs} ms`);
-    const asking = (async () => await authenticate(handshakeOf(request)))();
+    const asking = (async () => await authenticate(this.#handshakeOf(request)))();
     try {
       return valid(await withTimeout(asking, hookTimeoutMs, late));
     } catch (error) {
       this.#node.log.error('hook_failed', { hook: 'authenticate', error: describeError(error) });
       throw new ServiceUnavailableException('Cannot tell who you are right now, try again');
     }
+  }
+
+  #handshakeOf(request: HttpRequest): Handshake {
+    const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    return {
+      headers: request.headers,
+      url: request.originalUrl ?? request.url ?? '/',
+      remoteAddress: this.#addressOf(request),
+      ...(bearer === undefined ? {} : { token: bearer }),
+    };
   }
 }
 
@@ -55,14 +69,4 @@ function valid(principal: Principal | null | undefined): Principal | null {
   if (!principal) return null;
   const checked = checkPrincipal(principal);
   return (checked.expiresAt ?? Infinity) <= Date.now() ? null : checked;
-}
-
-function handshakeOf(request: HttpRequest): Handshake {
-  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  return {
-    headers: request.headers,
-    url: request.originalUrl ?? request.url ?? '/',
-    remoteAddress: request.socket.remoteAddress ?? '',
-    ...(bearer === undefined ? {} : { token: bearer }),
-  };
 }

@@ -6,7 +6,7 @@ import { TokenBucket } from './rate.ts';
 export interface Refusal {
   readonly status: string;
   readonly headers: readonly string[];
-  /** The limit that it ran into; absent while the node drains. */
+  /** The limit that it ran into; absent while the node starts or drains. */
   readonly limit?: LimitName;
 }
 
@@ -27,7 +27,7 @@ export class Admission {
   /** `null`: come in. */
   refusalFor(address: string): Refusal | null {
     const { limits, connections, readiness } = this.#node;
-    if (readiness === 'draining') return BUSY;
+    if (readiness === 'draining' || readiness === 'starting') return BUSY;
     if (readiness === 'overloaded') return { ...BUSY, limit: 'maxEventLoopLagMs' };
     if (connections.size >= limits.maxConnections) return { ...BUSY, limit: 'maxConnections' };
     if (connections.unauthenticated >= limits.maxUnauthenticated) {

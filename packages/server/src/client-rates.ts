@@ -14,13 +14,21 @@ export interface ClientRatesOptions {
 const PAUSE_MS = 1_000;
 const MINUTE_S = 60;
 /** Errors that a client can get without having done anything wrong. */
-const BLAMELESS: ReadonlySet<number> = new Set([109, 111, 112]);
+const BLAMELESS: ReadonlySet<number> = new Set([105, 106, 109, 111, 112]);
+
+type RateName = 'commandsPerSecond' | 'subscribesPerSecond' | 'refreshesPerSecond';
+
+/** Commands that have a rate of their own. */
+const LIMITS: Partial<Record<Command['method'], RateName>> = {
+  subscribe: 'subscribesPerSecond',
+  refresh: 'refreshesPerSecond',
+  sub_refresh: 'refreshesPerSecond',
+};
 
 /** How fast one client sends commands, makes errors and pings. */
 export class ClientRates {
   readonly #options: ClientRatesOptions;
-  readonly #commands: TokenBucket;
-  readonly #subscribes: TokenBucket;
+  readonly #buckets: Readonly<Record<RateName, TokenBucket>>;
   readonly #errors: TokenBucket;
   readonly #pings: TokenBucket;
   #excessSince = 0;
@@ -30,24 +38,24 @@ export class ClientRates {
     const { limits } = options;
     const { maxErrorsPerMinute, pingsPerSecond } = limits;
     this.#options = options;
-    this.#commands = new TokenBucket(limits.commandsPerSecond, limits.commandBurst);
-    this.#subscribes = new TokenBucket(limits.subscribesPerSecond, limits.subscribeBurst);
+    this.#buckets = {
+      commandsPerSecond: new TokenBucket(limits.commandsPerSecond, limits.commandBurst),
+      subscribesPerSecond: new TokenBucket(limits.subscribesPerSecond, limits.subscribeBurst),
+      refreshesPerSecond: new TokenBucket(limits.refreshesPerSecond, limits.refreshBurst),
+    };
     this.#errors = new TokenBucket(maxErrorsPerMinute / MINUTE_S, maxErrorsPerMinute);
     this.#pings = new TokenBucket(pingsPerSecond, pingsPerSecond);
   }
 
   /**
    * May this command be carried out? Throws `Disconnect` 3013 when the client has sent too fast for
-   * too long. A refresh is never too much, and an unsubscribe is carried out all the same: its
-   * error would only make the client come back with all it has.
+   * too long. An unsubscribe is carried out all the same: its error would only make the client come
+   * back with all it has.
    */
   admit({ method }: Command): boolean {
-    if (method === 'connect' || method === 'refresh' || method === 'sub_refresh') return true;
-    const [bucket, limit] =
-      method === 'subscribe'
-        ? ([this.#subscribes, 'subscribesPerSecond'] as const)
-        : ([this.#commands, 'commandsPerSecond'] as const);
-    if (bucket.take()) return true;
+    if (method === 'connect') return true; // there is one
+    const limit = LIMITS[method] ?? 'commandsPerSecond';
+    if (this.#buckets[limit].take()) return true;
     this.#exceeded(limit);
     return method === 'unsubscribe';
   }

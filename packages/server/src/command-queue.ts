@@ -2,6 +2,9 @@ import { disconnects } from './errors.ts';
 import type { Command, SizedCommand } from './protocol/command.ts';
 import { TimeBudget } from './time-budget.ts';
 
+/** Stands in for a channel: refreshes of one connection are asked one after the other. */
+const REFRESHES = '@refresh';
+
 /** How much of one client may be unfinished, and what is done with each command. */
 export interface CommandQueueOptions {
   readonly onExceeded: (limit: 'maxPendingCommands') => void;
@@ -36,6 +39,11 @@ export class CommandQueue {
   /** Resolves when the last connect has been carried out, whatever came of it. */
   get connected(): Promise<void> {
     return this.#connecting;
+  }
+
+  /** Resolves when the last command of a channel that has come so far has been carried out. */
+  async settled(channel: string): Promise<void> {
+    await this.#tails.get(channel);
   }
 
   /**
@@ -90,6 +98,7 @@ export class CommandQueue {
 // Whatever concerns one channel happens in the order of its asking: a publish or a presence behind its
 // subscribe, the refresh of a subscription behind its making.
 function channelOf(command: Command): string | null {
+  if (command.method === 'refresh') return REFRESHES;
   if ('channel' in command) return command.channel;
   if ('request' in command && 'channel' in command.request) return command.request.channel;
   return null;

@@ -1,4 +1,5 @@
 import { isSameRealm, type Realm } from '@trunkline/contract';
+import { addressBlock } from './client-address.ts';
 import type { LimitName } from './counters.ts';
 import { type Disconnect, disconnects } from './errors.ts';
 import type { Limits } from './limits.ts';
@@ -18,6 +19,8 @@ export interface Connection {
   joinRoom(room: string): Promise<void>;
   /** Ends its subscription to a room, whoever made it, and tells it. */
   leaveRoom(room: string): Promise<void>;
+  /** Resolves when it has given a sign of life, or was ended because it gave none in that time. */
+  probe(timeoutMs: number): Promise<void>;
   /** Pushes JSON text on one line, on no channel. */
   message(data: string): void;
   /** From here on it ends then; `null`: not by itself. */
@@ -55,9 +58,9 @@ export class Connections implements Iterable<Connection> {
     return this.#unauthenticated.size;
   }
 
-  /** Connections from an address that nobody has authenticated yet. */
+  /** Connections from an address, or the block that it is one of, that nobody has authenticated yet. */
   strangersFrom(address: string): number {
-    return this.#strangers.get(address) ?? 0;
+    return this.#strangers.get(addressBlock(address)) ?? 0;
   }
 
   [Symbol.iterator](): Iterator<Connection> {
@@ -73,6 +76,13 @@ export class Connections implements Iterable<Connection> {
     return [...(this.#users.get(userKey(realm, userId)) ?? [])];
   }
 
+  /** Has the user as many connections as a user may have? */
+  isFullFor(realm: Realm, userId: string): boolean {
+    if (userId === '') return false; // nobody in particular
+    const { maxConnectionsPerUser } = this.#options.tenantOf(realm).limits;
+    return this.of(realm, userId).length >= maxConnectionsPerUser;
+  }
+
   /** Is this the client id of a connection of the same user in the same realm? */
   isConnectionOf(clientId: string, { userId, realm }: Principal): boolean {
     const connection = this.#byId.get(clientId);
@@ -83,7 +93,8 @@ export class Connections implements Iterable<Connection> {
   add(connection: Connection): void {
     this.#byId.set(connection.id, connection);
     this.#unauthenticated.add(connection);
-    this.#strangers.set(connection.address, this.strangersFrom(connection.address) + 1);
+    const { address } = connection;
+    this.#strangers.set(addressBlock(address), this.strangersFrom(address) + 1);
   }
 
   /**
@@ -100,10 +111,16 @@ export class Connections implements Iterable<Connection> {
     this.#users.set(key, (this.#users.get(key) ?? new Set()).add(connection));
   }
 
-  remove(connection: Connection): void {
-    this.#byId.delete(connection.id);
+  /** It is about to go: it counts to nobody any more, whenever its socket does. */
+  leave(connection: Connection): void {
     this.#forgetStranger(connection);
     this.#forgetPrincipal(connection);
+  }
+
+  /** It has gone. */
+  remove(connection: Connection): void {
+    this.leave(connection);
+    this.#byId.delete(connection.id);
     if (this.#byId.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
@@ -118,13 +135,11 @@ export class Connections implements Iterable<Connection> {
 
   #checkRoom(connection: Connection, { realm, userId }: Principal): void {
     const { limits, connections } = this.#options.tenantOf(realm);
-    const ofUser = userId === '' ? 0 : this.of(realm, userId).length;
-    const exceeded: LimitName | null =
-      ofUser >= limits.maxConnectionsPerUser
-        ? 'maxConnectionsPerUser'
-        : connections >= limits.maxConnectionsPerTenant
-          ? 'maxConnectionsPerTenant'
-          : null;
+    const exceeded: LimitName | null = this.isFullFor(realm, userId)
+      ? 'maxConnectionsPerUser'
+      : connections >= limits.maxConnectionsPerTenant
+        ? 'maxConnectionsPerTenant'
+        : null;
     if (!exceeded) return;
     this.#options.onExceeded(exceeded, { client: connection.id });
     throw disconnects.connectionLimit;
@@ -132,9 +147,10 @@ export class Connections implements Iterable<Connection> {
 
   #forgetStranger(connection: Connection): void {
     if (!this.#unauthenticated.delete(connection)) return;
+    const block = addressBlock(connection.address);
     const left = this.strangersFrom(connection.address) - 1;
-    if (left > 0) this.#strangers.set(connection.address, left);
-    else this.#strangers.delete(connection.address);
+    if (left > 0) this.#strangers.set(block, left);
+    else this.#strangers.delete(block);
   }
 
   #forgetPrincipal(connection: Connection): void {

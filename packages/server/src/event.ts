@@ -34,6 +34,8 @@ export interface SealedEvent {
   readonly bytes: number;
   /** Of those that wait for a slow reader, only the newest with this key is of interest. */
   readonly conflationKey?: string;
+  /** It only follows another event, which counts to the tenant's rate: alone it would be missed. */
+  readonly isFollowUp?: boolean;
 }
 
 /** The event is not one: wrong type or data. The message says what was expected. */
@@ -117,7 +119,8 @@ export function sealRefreshSignal(
   const id = ulid();
   const scope = address.realm.kind === 'tenant' ? 'tenant' : 'platform';
   const data: RefreshSignal = { tables: [...tables], cause: cause ?? id };
-  return seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);
+  const sealed = seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);
+  return cause === undefined ? sealed : { ...sealed, isFollowUp: true };
 }
 
 function seal(

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import Queue from 'yocto-queue';
 import type { LimitName } from './counters.ts';
 import type { Tenant } from './tenants.ts';
@@ -6,7 +7,8 @@ import type { Tenant } from './tenants.ts';
 export interface Delivery<S> {
   /** What counts as one stream: its deliveries are made in the order of their coming. */
   readonly channel: string;
-  readonly subscribers: readonly S[];
+  /** Asked once, when their turn begins. */
+  readonly subscribers: () => readonly S[];
   /** Bytes that each subscriber costs. */
   readonly bytes: number;
   /** Must not throw and must not wait. */
@@ -20,20 +22,29 @@ export interface FanOutOptions {
   readonly onExceeded: (limit: LimitName, tenant: Tenant) => void;
 }
 
+/** What remembering one delivery costs, beside what it will write. */
+const ITEM_BYTES = 256;
 /** Bytes that a tenant may deliver before the next one has its turn. */
 const QUANTUM_BYTES = 64 * 1024;
 
 interface Pending<S> {
   readonly delivery: Delivery<S>;
+  /** What it weighs in the backlog. */
+  readonly weight: number;
+  /** Known when its turn begins. */
+  subscribers: readonly S[] | null;
   next: number;
 }
 
 interface Backlog<S> {
   readonly tenant: Tenant;
   readonly pending: Queue<Pending<S>>;
-  bytes: number;
+  /** What all of it weighs: the bytes that it will write, and what it costs to remember. */
+  weight: number;
   /** Bytes that it may still deliver in this round (deficit round robin). */
   deficit: number;
+  /** It has used up its bytes per second, and that has been said. */
+  isResting: boolean;
 }
 
 /**
@@ -49,11 +60,19 @@ export class FanOut<S> {
   /** Deliveries that this turn still has room for. */
   #room: number;
   #turn: NodeJS.Immediate | undefined;
-  #rest: NodeJS.Timeout | undefined;
+  #alarm: NodeJS.Timeout | undefined;
+  readonly #newTurn: () => void;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
     this.#room = options.slice;
+    // The timers are everybody's: one that is made in a tenant's request must not act as that tenant.
+    this.#newTurn = AsyncResource.bind(() => this.#takeTurns());
+  }
+
+  /** Has it deliveries that wait? */
+  isBehind(tenant: Tenant): boolean {
+    return this.#backlogs.has(tenant);
   }
 
   /**
@@ -61,53 +80,55 @@ export class FanOut<S> {
    * it will be delivered.
    */
   add(tenant: Tenant, delivery: Delivery<S>): boolean {
-    const count = delivery.subscribers.length;
-    const isFree = this.#backlogs.size === 0 && count <= this.#room;
-    if (isFree && tenant.fanOut.borrow(count * delivery.bytes)) {
-      this.#use(count);
-      for (const subscriber of delivery.subscribers) delivery.deliver(subscriber);
+    const subscribers = delivery.subscribers();
+    const isFree = this.#backlogs.size === 0 && subscribers.length <= this.#room;
+    if (isFree && tenant.fanOut.borrow(subscribers.length * delivery.bytes)) {
+      this.#room -= subscribers.length;
+      this.#schedule();
+      for (const subscriber of subscribers) delivery.deliver(subscriber);
       return true;
     }
-    return this.#enqueue(tenant, delivery);
+    const weight = (delivery.bytes + ITEM_BYTES) * (subscribers.length + 1);
+    return this.#enqueue(tenant, { delivery, weight, subscribers, next: 0 });
   }
 
   /** Delivers when everything of the tenant that waits has been delivered. There is always room for it. */
   addLater(tenant: Tenant, delivery: Delivery<S>): void {
-    const backlog = this.#backlogs.get(tenant) ?? newBacklog<S>(tenant);
-    this.#backlogs.set(tenant, backlog);
-    backlog.pending.enqueue({ delivery, next: 0 });
-    backlog.bytes += delivery.bytes;
-    this.#schedule();
+    this.#append(tenant, { delivery, weight: ITEM_BYTES, subscribers: null, next: 0 });
   }
 
   /** Forgets what waits. */
   stop(): void {
     clearImmediate(this.#turn);
-    clearTimeout(this.#rest);
+    clearTimeout(this.#alarm);
     this.#turn = undefined;
     this.#backlogs.clear();
   }
 
-  #enqueue(tenant: Tenant, delivery: Delivery<S>): boolean {
-    const waiting = this.#backlogs.get(tenant)?.bytes ?? 0;
-    if (waiting + delivery.bytes > tenant.limits.maxFanOutBacklogBytes) {
+  // One that is larger than the backlog may be finds room when nothing waits: else it never would.
+  #enqueue(tenant: Tenant, pending: Pending<S>): boolean {
+    const waiting = this.#backlogs.get(tenant)?.weight ?? 0;
+    if (waiting > 0 && waiting + pending.weight > tenant.limits.maxFanOutBacklogBytes) {
       this.#options.onExceeded('maxFanOutBacklogBytes', tenant);
       return false;
     }
-    this.addLater(tenant, delivery);
+    this.#append(tenant, pending);
     return true;
   }
 
-  #use(count: number): void {
-    this.#room -= count;
+  #append(tenant: Tenant, pending: Pending<S>): void {
+    const backlog = this.#backlogs.get(tenant) ?? newBacklog<S>(tenant);
+    this.#backlogs.set(tenant, backlog);
+    backlog.pending.enqueue(pending);
+    backlog.weight += pending.weight;
     this.#schedule();
   }
 
   #schedule(): void {
-    this.#turn ??= setImmediate(() => this.#newTurn());
+    this.#turn ??= setImmediate(this.#newTurn);
   }
 
-  #newTurn(): void {
+  #takeTurns(): void {
     this.#turn = undefined;
     this.#room = this.#options.slice;
     if (this.#backlogs.size === 0) return;
@@ -153,16 +174,15 @@ export class FanOut<S> {
 
   #deliverNext(backlog: Backlog<S>, pending: Pending<S>): boolean {
     const { delivery } = pending;
-    const subscriber = delivery.subscribers[pending.next];
+    pending.subscribers ??= delivery.subscribers();
+    const subscriber = pending.subscribers[pending.next];
     if (subscriber === undefined) {
       backlog.pending.dequeue();
-      backlog.bytes -= delivery.bytes;
+      backlog.weight -= pending.weight;
       return true;
     }
-    if (!backlog.tenant.fanOut.borrow(delivery.bytes)) {
-      this.#options.onExceeded('fanOutBytesPerSecond', backlog.tenant);
-      return false;
-    }
+    if (!backlog.tenant.fanOut.borrow(delivery.bytes)) return this.#rest(backlog);
+    backlog.isResting = false;
     pending.next += 1;
     backlog.deficit -= delivery.bytes;
     this.#room -= 1;
@@ -170,12 +190,18 @@ export class FanOut<S> {
     return true;
   }
 
+  #rest(backlog: Backlog<S>): false {
+    if (!backlog.isResting) this.#options.onExceeded('fanOutBytesPerSecond', backlog.tenant);
+    backlog.isResting = true;
+    return false;
+  }
+
   #restFor(waitMs: number): void {
-    clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => this.#schedule(), waitMs);
+    clearTimeout(this.#alarm);
+    this.#alarm = setTimeout(this.#newTurn, waitMs);
   }
 }
 
 function newBacklog<S>(tenant: Tenant): Backlog<S> {
-  return { tenant, pending: new Queue(), bytes: 0, deficit: 0 };
+  return { tenant, pending: new Queue(), weight: 0, deficit: 0, isResting: false };
 }

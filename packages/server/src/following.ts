@@ -1,4 +1,5 @@
 import type { Broker } from './broker/broker.ts';
+import { Sequences } from './sequences.ts';
 
 /**
  * Keeps the broker's subscriptions in step with the hub: one per channel, from its first local
@@ -10,8 +11,7 @@ export class Following {
   readonly #isWanted: (channel: string) => boolean;
   /** Channels that the broker announces to this node. */
   readonly #announced = new Set<string>();
-  /** The last change of a channel: the next one waits for it. */
-  readonly #changes = new Map<string, Promise<void>>();
+  readonly #changes = new Sequences();
 
   constructor(broker: Broker, isWanted: (channel: string) => boolean) {
     this.#broker = broker;
@@ -20,20 +20,12 @@ export class Following {
 
   /** Resolves when the broker announces the channel, if the hub wants it to. */
   async align(channel: string): Promise<void> {
-    const change = (this.#changes.get(channel) ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => this.#align(channel));
-    this.#changes.set(channel, change);
-    try {
-      await change;
-    } finally {
-      if (this.#changes.get(channel) === change) this.#changes.delete(channel);
-    }
+    await this.#changes.run(channel, () => this.#align(channel));
   }
 
   /** Resolves when no change is under way. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#changes.values());
+    await this.#changes.settled();
   }
 
   async #align(channel: string): Promise<void> {

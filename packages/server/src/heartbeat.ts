@@ -18,6 +18,7 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #next = new Deadline();
   #pingedAt: number | null = null;
+  #onDecided: (() => void)[] = [];
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -29,6 +30,16 @@ export class Heartbeat {
 
   stop(): void {
     this.#next.clear();
+    this.#decided();
+  }
+
+  /** Resolves when a pong has come, or its lack has ended the connection: at the latest then. */
+  async probe(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onDecided.push(resolve);
+    if (this.#pingedAt === null) this.#ping();
+    this.#expectPong(Math.min(timeoutMs, this.#options.pongTimeoutMs));
+    await promise;
   }
 
   /** Takes a pong. `false`: it answers no ping. */
@@ -37,6 +48,7 @@ export class Heartbeat {
     const elapsedMs = performance.now() - this.#pingedAt;
     this.#pingedAt = null;
     this.#pingIn(this.#options.pingIntervalMs - elapsedMs);
+    this.#decided();
     return true;
   }
 
@@ -47,6 +59,14 @@ export class Heartbeat {
   #ping(): void {
     this.#pingedAt = performance.now();
     this.#options.sendPing();
-    this.#next.set(this.#options.pongTimeoutMs, () => this.#options.onNoPong());
+    this.#expectPong(this.#options.pongTimeoutMs);
+  }
+
+  #expectPong(timeoutMs: number): void {
+    this.#next.set(timeoutMs, () => this.#options.onNoPong());
+  }
+
+  #decided(): void {
+    for (const resolve of this.#onDecided.splice(0)) resolve();
   }
 }

@@ -44,14 +44,7 @@ interface Entry {
   /** The subscribers at one moment: a delivery in slices goes to who was there when it came. */
   list: readonly Subscriber[] | null;
   /** The last publication that found no room: its subscribers must hear that they miss it. */
-  lost: Lost | null;
-}
-
-interface Lost {
-  publication: Publication;
-  readonly epoch: string;
-  /** Who will be told. */
-  readonly list: readonly Subscriber[];
+  lost: { publication: Publication; epoch: string } | null;
 }
 
 /** A node's index of its subscriptions: who listens to which channel. */
@@ -110,16 +103,18 @@ export class Hub {
   fanOutPresenceChange(channel: string, change: PresenceChange): void {
     const entry = this.#entries.get(channel);
     if (!entry) return;
+    // Nobody recovers it: it is the first that a busy tenant goes without.
+    if (this.#options.fanOut.isBehind(this.#options.tenantOf(entry.channel.realm))) return;
     const push = presenceChangePush(entry.wireName, change);
     this.#add(channel, entry, push.bytes, (subscriber) => subscriber.deliverPresenceChange(push));
   }
 
   #add(channel: string, entry: Entry, bytes: number, deliver: (to: Subscriber) => void): boolean {
     const { realm } = entry.channel;
-    entry.list ??= [...entry.subscribers];
+    const list = (entry.list ??= [...entry.subscribers]);
     return this.#options.fanOut.add(this.#options.tenantOf(realm), {
       channel,
-      subscribers: entry.list,
+      subscribers: () => list,
       bytes,
       deliver: (subscriber) => {
         if (isSameRealm(subscriber.principal.realm, realm)) deliver(subscriber);
@@ -128,24 +123,23 @@ export class Hub {
     });
   }
 
-  // A publication without room is no silent gap: as soon as there is room, everybody who listened is
-  // told that it exists. One word is enough for all that were lost in a row to the same subscribers.
+  // A publication without room is no silent gap: as soon as there is room, everybody who listens by
+  // then is told that it exists. One word is enough for all that were lost in a row: whoever has read
+  // the channel's history since then knows of the last one, and passes it over.
   #lose(channel: string, entry: Entry, publication: Publication, epoch: string): void {
-    const list = (entry.list ??= [...entry.subscribers]);
-    if (entry.lost?.epoch === epoch && entry.lost.list === list) {
-      entry.lost.publication = publication;
-      return;
-    }
-    const lost: Lost = { publication, epoch, list };
-    entry.lost = lost;
+    const isQueued = entry.lost !== null;
+    entry.lost = { publication, epoch };
+    if (isQueued) return;
+    let lost = entry.lost;
     this.#options.fanOut.addLater(this.#options.tenantOf(entry.channel.realm), {
       channel,
-      subscribers: list,
       bytes: 0,
-      deliver: (subscriber) => {
-        if (entry.lost === lost) entry.lost = null;
-        subscriber.deliver(lost.publication, epoch, null);
+      subscribers: () => {
+        lost = entry.lost ?? lost;
+        entry.lost = null;
+        return [...entry.subscribers];
       },
+      deliver: (subscriber) => subscriber.deliver(lost.publication, lost.epoch, null),
     });
   }
 

@@ -13,6 +13,7 @@ export {
   type StreamPosition,
 } from './broker/broker.ts';
 export { MemoryBroker, type MemoryBrokerOptions } from './broker/memory.ts';
+export { type AddressOf, addressBehind } from './client-address.ts';
 export type { CountName, Counts, LimitName } from './counters.ts';
 export { Disconnect, disconnects, ProtocolError, protocolErrors, unsubscribed } from './errors.ts';
 export {

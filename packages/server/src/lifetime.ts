@@ -63,6 +63,11 @@ export class Lifetime {
     return this.#heartbeat.pong();
   }
 
+  /** Asks for a sign of life; resolves when there was one, or it has ended for want of it. */
+  async probe(timeoutMs: number): Promise<void> {
+    await this.#heartbeat.probe(timeoutMs);
+  }
+
   end(): void {
     this.#deadline.clear();
     this.#expiry.clear();

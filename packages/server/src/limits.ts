@@ -26,8 +26,8 @@ export interface TenantLimits {
   /** Bytes that may be written at once. Default 20 MiB. */
   readonly fanOutBurstBytes: number;
   /**
-   * Bytes of publications that wait for their turn; what comes on top is not delivered, and its
-   * subscribers are sent to recover it. Default 16 MiB.
+   * Bytes of deliveries that wait for their turn, counted for each session; what comes on top is not
+   * delivered, and its subscribers are sent to recover it. Default 64 MiB.
    */
   readonly maxFanOutBacklogBytes: number;
 }
@@ -64,10 +64,10 @@ export interface Limits extends TenantLimits {
   readonly maxSubscriptions: number;
   /**
    * Commands of one connection that are not finished, in all no larger than four messages of the
-   * greatest size; more closes with 3013. Default 256.
+   * greatest size; more closes with 3013. Default 512.
    */
   readonly maxPendingCommands: number;
-  /** Commands per second, other than subscribe and refresh; each more gets error 111. Default 50. */
+  /** Commands per second, other than subscribes and refreshes; each more gets error 111. Default 50. */
   readonly commandsPerSecond: number;
   /** Commands that may come at once. Default 100. */
   readonly commandBurst: number;
@@ -75,6 +75,10 @@ export interface Limits extends TenantLimits {
   readonly subscribesPerSecond: number;
   /** Subscribes that may come at once. Default 128. */
   readonly subscribeBurst: number;
+  /** Refreshes of tokens per second, of connection and subscriptions; each more gets error 111. Default 5. */
+  readonly refreshesPerSecond: number;
+  /** Refreshes that may come at once. Default 130. */
+  readonly refreshBurst: number;
   /** Milliseconds that a client may go on sending too fast; then 3013. Default 10 s. */
   readonly maxExcessMs: number;
   /** Error replies per minute that are the client's own doing; more closes with 3509. Default 50. */
@@ -151,7 +155,7 @@ const defaultTenantLimits: TenantLimits = {
   publishBurst: 2_000,
   fanOutBytesPerSecond: 10 * MIB,
   fanOutBurstBytes: 20 * MIB,
-  maxFanOutBacklogBytes: 16 * MIB,
+  maxFanOutBacklogBytes: 64 * MIB,
 };
 
 /** The limits of a node that was told none. */
@@ -168,11 +172,13 @@ export const defaultLimits: Limits = {
   maxHistoryPublications: 300,
   maxPresenceClients: 200,
   maxSubscriptions: 128,
-  maxPendingCommands: 256,
+  maxPendingCommands: 512,
   commandsPerSecond: 50,
   commandBurst: 100,
   subscribesPerSecond: 20,
   subscribeBurst: 128,
+  refreshesPerSecond: 5,
+  refreshBurst: 130,
   maxExcessMs: 10 * SECOND_MS,
   maxErrorsPerMinute: 50,
   pingsPerSecond: 10,

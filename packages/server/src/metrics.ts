@@ -46,7 +46,11 @@ export class Metrics {
       (stats) => stats.subscriptions,
     );
     this.#gauge('channels', 'Channels with a subscription.', (stats) => stats.channels);
-    this.#gauge('tenants', 'Tenants with a connection.', (stats) => stats.tenants);
+    this.#gauge(
+      'tenants',
+      'Tenants, the platform included, that this node has to do with.',
+      (stats) => stats.tenants,
+    );
     this.#gauge(
       'event_loop_lag_seconds',
       'How late the event loop was in the last sample of about a second, at worst.',

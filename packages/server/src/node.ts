@@ -58,6 +58,8 @@ export interface NodePublishOptions {
   readonly info?: ClientInfo;
   /** Where it waits for a slow reader, it gives way to a newer publication with the same key. */
   readonly conflationKey?: string;
+  /** It only follows another that was counted to the tenant's rate. */
+  readonly isFollowUp?: boolean;
 }
 
 /** How a node says good-bye. */
@@ -201,12 +203,12 @@ export class Node {
   async publish(
     channel: Channel,
     data: string,
-    options: NodePublishOptions = {},
+    { isFollowUp = false, ...options }: NodePublishOptions = {},
   ): Promise<StreamPosition> {
     // Lines are what a frame is made of: this text would break its receivers, again on each recovery.
     if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
     const key = channelKey(channel);
-    this.#checkRate(channel);
+    if (!isFollowUp) this.#checkRate(channel);
     const { publishTimeoutMs } = this.limits;
     const late = () =>
       new PublishTimeoutError(`The broker did not answer in ${publishTimeoutMs} ms`);

@@ -12,8 +12,12 @@ export const ANY_ORIGIN = '*';
 export function isAllowedOrigin(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
   const { origin, host, cookie } = headers;
   if (origin === undefined) return cookie === undefined;
-  if (origins.includes(origin)) return true;
+  if (isOwnHost(origin, host)) return true;
   if (origins.includes(ANY_ORIGIN)) return cookie === undefined;
+  return origins.includes(origin);
+}
+
+function isOwnHost(origin: string, host: string | undefined): boolean {
   const url = parseUrl(origin);
   if (!url || host === undefined) return false;
   // Read the Host with the origin's scheme, so that a default port compares equal to none.

@@ -15,6 +15,10 @@ export interface OutboxOptions {
 
 /** Bytes that the socket is given ahead of what the network takes: what waits here can still change. */
 const SOCKET_BYTES = 64 * 1024;
+/** A look at whether it has drained. */
+const DRAIN_MS = 5;
+/** Places of lines that gave way that are not worth looking for. */
+const SPARE_PLACES = 64;
 /** Around each line in a frame: its newline. */
 const SEPARATOR_BYTES = 1;
 
@@ -37,9 +41,27 @@ export class Outbox {
   /** The socket has enough: the next frame follows when it has written this one. */
   #isWaiting = false;
   #isClosed = false;
+  #onDrained: ((isDrained: boolean) => void)[] = [];
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+  }
+
+  /** Bytes that one reply may have now: half of what is free, so that pushes find room beside it. */
+  get room(): number {
+    const { transport, limits } = this.#options;
+    const used = this.#queuedBytes + this.#heldBytes + transport.bufferedBytes;
+    return (limits.maxQueuedBytes - used) / 2;
+  }
+
+  /** Resolves when the socket has taken what waits, soon if nothing does; `false`: it never will. */
+  async drained(): Promise<boolean> {
+    if (this.#isClosed) return false;
+    return await new Promise((resolve) => {
+      this.#onDrained.push(resolve);
+      // Not at once: who is told finds what he waits for, or asks again.
+      setTimeout(() => this.flush(), DRAIN_MS);
+    });
   }
 
   write(line: Line): void {
@@ -70,6 +92,7 @@ export class Outbox {
   flush(): void {
     this.#isScheduled = false;
     while (this.#queuedLines > 0 && !this.#isWaiting && !this.#isClosed) this.#sendFrame();
+    if (!this.#isWaiting) this.#tellDrained(true);
   }
 
   /** Sends all that waits, whatever the socket has: there will be no later. */
@@ -81,6 +104,7 @@ export class Outbox {
   discard(): void {
     this.#isClosed = true;
     this.#forgetLines();
+    this.#tellDrained(false);
   }
 
   #schedule(): void {
@@ -107,15 +131,26 @@ export class Outbox {
       this.#queuedBytes -= older.bytes + SEPARATOR_BYTES;
       this.#queuedLines -= 1;
       this.#options.onConflated();
+      this.#compact();
     }
+    this.#keys ??= new Map();
     this.#keys.set(conflationKey, this.#lines.length);
+  }
+
+  /** Forgets the places of lines that gave way when they are most of all. */
+  #compact(): void {
+    if (this.#lines.length < 2 * this.#queuedLines + SPARE_PLACES) return;
+    this.#lines = this.#lines.filter((line) => line !== null);
+    this.#keys = indexKeys(this.#lines);
   }
 
   #sendFrame(): void {
     const { transport, limits, onSlow } = this.#options;
     const { bufferedBytes } = transport;
+    const before = this.#queuedBytes;
     const frame = this.#takeFrame(SOCKET_BYTES - bufferedBytes);
-    if (this.#queuedLines === 0 && bufferedBytes < SOCKET_BYTES) {
+    const isAhead = bufferedBytes + before - this.#queuedBytes > SOCKET_BYTES;
+    if (this.#queuedLines === 0 && !isAhead) {
       transport.send(frame);
       return;
     }
@@ -125,6 +160,10 @@ export class Outbox {
       stallMs: limits.writeStallMs,
       onStall: () => onSlow('writeStallMs'),
     });
+  }
+
+  #tellDrained(isDrained: boolean): void {
+    for (const resolve of this.#onDrained.splice(0)) resolve(isDrained);
   }
 
   #onWritten(): void {

@@ -1,5 +1,6 @@
 import type { Broker, ClientInfo } from './broker/broker.ts';
 import type { Limits } from './limits.ts';
+import { Sequences } from './sequences.ts';
 
 /** One client in one channel, as much of it as presence needs. */
 export interface Present {
@@ -22,8 +23,9 @@ export interface PresencesOptions {
 /** Tells the broker who of this node is present where, and goes on telling while they are. */
 export class Presences {
   readonly #options: PresencesOptions;
-  /** Who is named as present, and the last step of the naming: the next one waits for it. */
-  readonly #named = new Map<Present, Promise<void>>();
+  readonly #named = new Set<Present>();
+  /** A client's removal must not arrive behind its coming back to the same channel. */
+  readonly #steps = new Sequences();
   /** Whose coming has been told, so that their going will be. */
   readonly #told = new Set<Present>();
   #naming: NodeJS.Timeout | undefined;
@@ -44,9 +46,8 @@ export class Presences {
   /** Resolves when the broker knows: before the subscribe's reply. */
   async enter(present: Present): Promise<void> {
     if (!present.keepsPresence) return;
-    const naming = this.#name(present);
-    this.#named.set(present, naming);
-    await naming;
+    this.#named.add(present);
+    await this.#name(present);
   }
 
   /** Tells the others: after the subscribe's reply, so that nobody hears of himself before it. */
@@ -58,34 +59,27 @@ export class Presences {
 
   /** Takes back whatever was said. */
   left(present: Present): void {
-    const naming = this.#named.get(present);
-    this.#named.delete(present);
-    if (naming) this.#inBackground(this.#remove(present, naming));
+    if (this.#named.delete(present)) this.#inBackground(this.#remove(present));
     if (this.#told.delete(present)) this.#inBackground(this.#broadcast(present, 'leave'));
   }
 
   #nameAgain(): void {
-    for (const [present, earlier] of this.#named) {
-      const naming = this.#nameAfter(present, earlier);
-      this.#named.set(present, naming);
-      this.#inBackground(naming);
-    }
+    for (const present of this.#named) this.#inBackground(this.#name(present));
   }
 
-  async #nameAfter(present: Present, earlier: Promise<void>): Promise<void> {
-    await earlier.catch(() => {});
-    if (this.#named.has(present)) await this.#name(present);
-  }
-
-  async #name({ channel, info }: Present): Promise<void> {
+  async #name(present: Present): Promise<void> {
     const { broker, limits } = this.#options;
-    await broker.addPresence(channel, info, limits.presenceTtlMs);
+    const { channel, info } = present;
+    await this.#steps.run(stepsOf(present), async () => {
+      if (this.#named.has(present)) await broker.addPresence(channel, info, limits.presenceTtlMs);
+    });
   }
 
-  // Behind the naming that is under way, which would else bring a client back that has gone.
-  async #remove({ channel, info }: Present, naming: Promise<void>): Promise<void> {
-    await naming.catch(() => {});
-    await this.#options.broker.removePresence(channel, info.client);
+  async #remove(present: Present): Promise<void> {
+    const { channel, info } = present;
+    await this.#steps.run(stepsOf(present), () =>
+      this.#options.broker.removePresence(channel, info.client),
+    );
   }
 
   async #broadcast({ channel, info }: Present, kind: 'join' | 'leave'): Promise<void> {
@@ -95,4 +89,9 @@ export class Presences {
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => this.#options.onError(error));
   }
+}
+
+// A client id holds no space.
+function stepsOf({ channel, info }: Present): string {
+  return `${info.client} ${channel}`;
 }

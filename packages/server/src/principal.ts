@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isRealm, isRole, isUserId, PLATFORM, type Realm, tenantRealm } from '@trunkline/contract';
+import { infoText } from './protocol/client-info.ts';
 
 /** Who a session or a request acts for. Every access decision reads only this. */
 export interface Principal {
@@ -11,7 +12,10 @@ export interface Principal {
   readonly roles: readonly string[];
   /** When the principal ends, milliseconds since 1970. Default: never. */
   readonly expiresAt?: number;
-  /** What others may see of this connection, in presence and beside what it publishes: JSON. */
+  /**
+   * What others may see of this connection, in presence and beside what it publishes: at most 2 KiB
+   * of JSON.
+   */
   readonly info?: unknown;
   /** Whatever the app wants to find again in its hooks; never sent. */
   readonly claims?: unknown;
@@ -49,7 +53,7 @@ export function checkPrincipal(value: Principal): Principal {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`A principal is an object, got ${typeof value}`);
   }
-  const { userId, realm, roles, expiresAt } = value;
+  const { userId, realm, roles, expiresAt, info } = value;
   if (userId !== '' && !isUserId(userId)) throw wrong('userId', 'a string of at most 128 bytes');
   if (!isRealm(realm)) {
     throw wrong(
@@ -61,6 +65,7 @@ export function checkPrincipal(value: Principal): Principal {
   if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
     throw wrong('expiresAt', 'milliseconds since 1970');
   }
+  infoText(info);
   return Object.freeze({
     ...value,
     userId,

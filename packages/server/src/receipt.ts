@@ -46,7 +46,7 @@ const MAX_KEY_BYTES = 128;
 export async function sendEvent(
   node: Node,
   channel: Channel,
-  { id, json, conflationKey }: SealedEvent,
+  { id, json, conflationKey, isFollowUp = false }: SealedEvent,
   { idempotencyKey, required = false }: SendEventOptions = {},
 ): Promise<Receipt> {
   channelKey(channel);
@@ -55,6 +55,7 @@ export async function sendEvent(
     const options = {
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(conflationKey === undefined ? {} : { conflationKey }),
+      isFollowUp,
     };
     const { epoch, offset } = await node.publish(channel, json, options);
     return { id, status: 'accepted', epoch, offset };

@@ -1,8 +1,9 @@
 import type { History, Publication, StreamPosition } from './broker/broker.ts';
 import type { Node } from './node.ts';
 import type { RecoverRequest } from './protocol/command.ts';
-import type { SubscribeResult } from './protocol/reply.ts';
+import { publicationBody, type SubscribeResult } from './protocol/reply.ts';
 import type { Subscription } from './subscription.ts';
+import type { TimeBudget } from './time-budget.ts';
 
 /** A subscription that is ready for its reply, and where that reply puts the client. */
 export interface Joined {
@@ -12,25 +13,81 @@ export interface Joined {
   readonly position: StreamPosition | null;
 }
 
-/** Around the data of each publication in a reply: `{"data":…,"offset":1234567890123456},`. */
-const WRAPPER_BYTES = 40;
+/** Bytes that a reply may carry. */
+export interface RecoveryBudget {
+  /** Takes what these need; `false` takes nothing: they do not fit. */
+  take(publications: readonly Publication[]): boolean | Promise<boolean>;
+}
 
-/** Bytes of publications that one reply may carry, shared by all its channels. */
-export class RecoveryBudget {
+/** A fixed number of bytes, shared by all channels of one reply. */
+export class ReplyBudget implements RecoveryBudget {
   #bytes: number;
 
   constructor(bytes: number) {
     this.#bytes = bytes;
   }
 
-  /** Takes what these need; `false` takes nothing: they do not fit. */
   take(publications: readonly Publication[]): boolean {
-    const sizes = publications.map(({ data }) => Buffer.byteLength(data) + WRAPPER_BYTES);
-    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    const bytes = sizeOf(publications);
     if (bytes > this.#bytes) return false;
     this.#bytes -= bytes;
     return true;
   }
+}
+
+/** The queue that a reply goes to, as much of it as a budget needs. */
+export interface ReplyQueue {
+  /** Bytes that one reply may have now. */
+  readonly room: number;
+  /** Sets bytes aside; a negative number gives them back. */
+  hold(bytes: number): void;
+  /** Resolves when something has left; `false` when nothing will. */
+  drained(): Promise<boolean>;
+}
+
+/**
+ * As much as the client's queue has room for: a client that comes back recovers all its rooms at once,
+ * and their replies must fit into the queue together. What does not fit yet waits for what is before
+ * it, as long as the command's time allows.
+ */
+export class QueueBudget implements RecoveryBudget {
+  readonly #queue: ReplyQueue;
+  readonly #maxBytes: number;
+  readonly #time: TimeBudget;
+  #heldBytes = 0;
+
+  constructor(queue: ReplyQueue, maxBytes: number, time: TimeBudget) {
+    this.#queue = queue;
+    this.#maxBytes = maxBytes;
+    this.#time = time;
+  }
+
+  async take(publications: readonly Publication[]): Promise<boolean> {
+    const bytes = sizeOf(publications);
+    if (bytes > this.#maxBytes) return false;
+    while (bytes > this.#queue.room) {
+      // oxlint-disable-next-line no-await-in-loop -- each time something has left
+      const isDrained = await this.#time.patience(this.#queue.drained(), false);
+      if (!isDrained) return false;
+    }
+    this.#heldBytes += bytes;
+    this.#queue.hold(bytes);
+    return true;
+  }
+
+  /** Gives back what was set aside: the reply is written now, or never. */
+  release(): void {
+    this.#queue.hold(-this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+}
+
+/** As text in a reply, with the comma. */
+function sizeOf(publications: readonly Publication[]): number {
+  return publications.reduce(
+    (sum, publication) => sum + Buffer.byteLength(publicationBody(publication)) + 1,
+    0,
+  );
 }
 
 /**
@@ -45,23 +102,25 @@ export async function join(
 ): Promise<Joined> {
   const { channel } = subscription;
   await node.subscribe(channel, subscription);
+  // Whoever has gone meanwhile has been taken out of presence already: nobody would do it again.
+  if (subscription.hasEnded) return { subscription, result: {}, position: null };
   await node.presences.enter(subscription);
   if (!node.keepsHistory(channel)) return { subscription, result: {}, position: null };
   const history = await node.history(channel, recover?.offset ?? null);
-  const result = recoverFrom(history, recover, budget);
+  const result = await recoverFrom(history, recover, budget);
   if (recover) node.counters.count(result.recovered ? 'recovered' : 'unrecovered');
   return { subscription, result, position: history.top };
 }
 
 /** What a subscribe answers, given the history after the position asked from (protocol, 11.4). */
-function recoverFrom(
+async function recoverFrom(
   history: History,
   recover: RecoverRequest | undefined,
   budget: RecoveryBudget,
-): SubscribeResult {
+): Promise<SubscribeResult> {
   const { top, publications } = history;
   if (!recover) return { position: top };
-  if (!isUnbroken(history, recover) || !budget.take(publications)) {
+  if (!isUnbroken(history, recover) || !(await budget.take(publications))) {
     return { position: top, wasRecovering: true };
   }
   const position = { epoch: top.epoch, offset: recover.offset };

@@ -18,7 +18,10 @@ export interface RoomGrant {
    * bring a new one before; another asks anew when it has ended. Default: with the connection.
    */
   readonly expiresAt?: number;
-  /** What others may see of this subscription, in presence and beside what it publishes: JSON. */
+  /**
+   * What others may see of this subscription, in presence and beside what it publishes: at most 2 KiB
+   * of JSON.
+   */
   readonly info?: unknown;
 }
 

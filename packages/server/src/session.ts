@@ -50,7 +50,7 @@ export class Session implements SubscriptionOwner, Connection {
   readonly node: Node;
   readonly address: string;
   readonly #transport: Transport;
-  readonly #outbox: Outbox;
+  readonly outbox: Outbox;
   readonly #lifetime: Lifetime;
   readonly subscriptions: Subscriptions;
   readonly #commands: CommandQueue;
@@ -72,7 +72,7 @@ export class Session implements SubscriptionOwner, Connection {
     this.#transport = transport;
     this.#handshake = handshake;
     this.subscriptions = new Subscriptions(this);
-    this.#outbox = new Outbox({
+    this.outbox = new Outbox({
       transport,
       limits,
       onSlow: (limit) => this.#onSlow(limit),
@@ -140,7 +140,7 @@ export class Session implements SubscriptionOwner, Connection {
   close(disconnect: Disconnect): void {
     if (this.#isClosed) return;
     const isSlow = disconnect === disconnects.slow;
-    if (!isSlow) this.#outbox.flushAll();
+    if (!isSlow) this.outbox.flushAll();
     this.#leave();
     if (disconnect !== disconnects.connectionClosed) {
       this.node.counters.countDisconnect(disconnect.code);
@@ -159,11 +159,11 @@ export class Session implements SubscriptionOwner, Connection {
   }
 
   write(line: Line): void {
-    this.#outbox.write(line);
+    this.outbox.write(line);
   }
 
   hold(bytes: number): void {
-    this.#outbox.hold(bytes);
+    this.outbox.hold(bytes);
   }
 
   /**
@@ -233,8 +233,16 @@ export class Session implements SubscriptionOwner, Connection {
 
   async leaveRoom(room: string): Promise<void> {
     await this.#commands.connected;
-    const subscription = this.subscriptions.get(room);
-    if (subscription) this.subscriptions.end(subscription, unsubscribed.server);
+    const present = this.subscriptions.get(room);
+    if (present) this.subscriptions.end(present, unsubscribed.server);
+    // A client whose wish is just being decided would come in behind us.
+    await this.#commands.settled(room);
+    const late = this.subscriptions.get(room);
+    if (late && !late.isServerSide) this.subscriptions.end(late, unsubscribed.server);
+  }
+
+  async probe(timeoutMs: number): Promise<void> {
+    if (this.#isLive) await this.#lifetime.probe(timeoutMs);
   }
 
   message(data: string): void {
@@ -246,22 +254,6 @@ export class Session implements SubscriptionOwner, Connection {
     this.#expireAt(expiresAt ?? undefined);
     if (!this.#refreshable) return;
     this.write(refreshPush(announced(expiresAt ?? undefined, this.node.limits.tokenLeadMs)));
-  }
-
-  /**
-   * Awaits one of the app's hooks, no longer than the command's time allows. It may refuse in the
-   * protocol's own words (`ProtocolError`, `Disconnect`); whatever else it throws is logged here
-   * and becomes error 100, which in a connect closes with 3004.
-   */
-  async hook<T>(name: string, time: TimeBudget, call: () => T | Promise<T>): Promise<T> {
-    const calling = Promise.resolve().then(call);
-    try {
-      return await this.whileOpen(time.spend(name, calling));
-    } catch (error) {
-      if (isDisconnect(error) || error instanceof ProtocolError) throw error;
-      this.node.hookFailed(name, error, { client: this.id });
-      throw protocolErrors.internal;
-    }
   }
 
   /** Awaits work, and throws when the session was closed meanwhile: its result is for nobody. */
@@ -317,6 +309,7 @@ export class Session implements SubscriptionOwner, Connection {
 
   /** A refused connect leaves nothing to do but to close, which is the client's part: for so long. */
   #refuse(id: number, error: ProtocolError): void {
+    if (this.#isClosed) return;
     this.#isRefused = true;
     this.#answer(id, error);
     this.#lifetime.expectClient();
@@ -339,10 +332,11 @@ export class Session implements SubscriptionOwner, Connection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#isLive = false;
+    this.node.connections.leave(this);
     this.#handshake = null;
     this.#refreshable = null;
     this.#lifetime.end();
-    this.#outbox.discard();
+    this.outbox.discard();
     this.subscriptions.close();
   }
 }

@@ -26,8 +26,10 @@ export interface SubscriptionInit {
   readonly isServerSide: boolean;
   readonly owner: SubscriptionOwner;
   readonly principal: Principal;
-  /** What the rule that let it in lets others see of it: JSON. */
-  readonly chanInfo?: unknown;
+  /** What the principal lets others see of it: JSON text. */
+  readonly connInfo?: string | undefined;
+  /** What the rule that let it in lets others see of it: JSON text. */
+  readonly chanInfo?: string | undefined;
   /** Does the channel keep who is here? Default: no. */
   readonly keepsPresence?: boolean;
   /** Does the channel tell who comes and goes? Default: no. */
@@ -75,8 +77,8 @@ export class Subscription implements Subscriber, Present {
     this.info = {
       user: init.principal.userId,
       client: init.owner.id,
-      connInfo: init.principal.info,
-      chanInfo: init.chanInfo,
+      ...(init.connInfo === undefined ? {} : { connInfo: init.connInfo }),
+      ...(init.chanInfo === undefined ? {} : { chanInfo: init.chanInfo }),
     };
   }
 

@@ -85,7 +85,7 @@ export class Tenants {
     const id = realm.kind === 'tenant' ? realm.tenantId : null;
     const known = this.#byId.get(id);
     if (known) return known;
-    const tenant = new Tenant(id, this.#limitsOf(id));
+    const tenant = new Tenant(id, this.#limitsOf(id, resolveTenantLimits(this.#limits)));
     this.#byId.set(id, tenant);
     return tenant;
   }
@@ -93,18 +93,18 @@ export class Tenants {
   #review(): void {
     for (const [id, tenant] of this.#byId) {
       if (tenant.isIdle) this.#byId.delete(id);
-      else tenant.limit(this.#limitsOf(id));
+      else tenant.limit(this.#limitsOf(id, tenant.limits));
     }
   }
 
-  // A hook that fails must not shut a tenant out: the node's own limits hold.
-  #limitsOf(id: string | null): TenantLimits {
+  // A hook that fails must not shut a tenant out: what held so far goes on to hold.
+  #limitsOf(id: string | null, otherwise: TenantLimits): TenantLimits {
     try {
       const changes = id === null ? undefined : this.#limitsFor(id);
       return resolveTenantLimits(this.#limits, changes);
     } catch (error) {
       this.#onError(error);
-      return resolveTenantLimits(this.#limits);
+      return otherwise;
     }
   }
 }

@@ -1,4 +1,8 @@
+import { Deadline } from './deadline.ts';
 import { withTimeout } from './with-timeout.ts';
+
+/** What remains for the rest of a command when its patience is at an end. */
+const ANSWER_MS = 250;
 
 /** The time that the steps of one command share, from now on. */
 export class TimeBudget {
@@ -17,6 +21,18 @@ export class TimeBudget {
   /** Settles as `work` does, or rejects when the budget is spent. `step` is for the message. */
   async spend<T>(step: string, work: Promise<T>): Promise<T> {
     return await withTimeout(work, this.#remainingMs, () => this.late(step));
+  }
+
+  /** Settles as `work` does, or with `otherwise` shortly before the budget is spent: it is no failure. */
+  async patience<T>(work: Promise<T>, otherwise: T): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const deadline = new Deadline();
+    deadline.set(this.#remainingMs - ANSWER_MS, () => resolve(otherwise));
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      deadline.clear();
+    }
   }
 
   /** What to say when there was no answer. */

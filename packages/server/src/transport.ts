@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { Deadline } from './deadline.ts';
 import type { Disconnect } from './errors.ts';
 
 /** A polite close waits this long for the peer's. */
@@ -46,12 +47,12 @@ export class WebSocketTransport implements Transport {
       this.#socket.send(frame);
       return;
     }
-    const { onWritten, onStall, stallMs } = progress;
-    if (stallMs < Infinity) this.#tcp.setTimeout(stallMs, onStall);
+    const watch = new Deadline();
     this.#socket.send(frame, () => {
-      this.#tcp.setTimeout(0, onStall);
-      onWritten();
+      watch.clear();
+      progress.onWritten();
     });
+    if (this.#pendingBytes > 0) this.#watch(watch, progress, this.#pendingBytes);
   }
 
   close({ code, reason }: Disconnect, graceMs: number): void {
@@ -64,4 +65,26 @@ export class WebSocketTransport implements Transport {
   terminate(): void {
     this.#socket.terminate();
   }
+
+  // A timeout of the socket would do, but what comes in counts for it too: a peer that does not read
+  // could talk it away.
+  #watch(watch: Deadline, progress: SendProgress, pendingBytes: number): void {
+    watch.set(progress.stallMs, () => {
+      const left = this.#pendingBytes;
+      if (this.#socket.readyState !== this.#socket.OPEN) return;
+      if (left < pendingBytes) this.#watch(watch, progress, left);
+      else progress.onStall();
+    });
+  }
+
+  /** What the kernel has not taken. One large write counts as whole in the stream, not in its handle. */
+  get #pendingBytes(): number {
+    const { _handle: handle, writableLength } = this.#tcp as Socket & Handled;
+    return handle?.writeQueueSize ?? writableLength;
+  }
+}
+
+/** What Node's own socket timeout looks at, too, to see whether bytes still leave. */
+interface Handled {
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
 }

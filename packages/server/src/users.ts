@@ -44,6 +44,9 @@ export class Users {
 
   /** Moves their end; `null`: they do not end by themselves. */
   extend(user: UserAddress, expiresAt: number | null): void {
+    if (expiresAt !== null && !Number.isFinite(expiresAt)) {
+      throw new TypeError(`expiresAt is milliseconds since 1970 or null, got ${expiresAt}`);
+    }
     for (const connection of this.#of(user)) connection.extend(expiresAt);
   }
 

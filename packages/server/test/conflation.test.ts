@@ -51,8 +51,6 @@ async function stalled(server: TestServer) {
   wire.isOpen = false;
   await server.node.publish(userChannel('ada'), JSON.stringify('x'.repeat(70_000)));
   await turn();
-  await server.node.publish(userChannel('ada'), '"one more, and then it waits"');
-  await turn();
   return { wire };
 }
 
@@ -85,10 +83,10 @@ test('of the progress that waits for a slow reader only the newest of each stage
   await server.node.publish(userChannel('ada'), '{"data":{"operationId":"plain"}}');
   await sendProgress(server, 'a', 'saving', 60);
   await turn();
-  expect(wire.pushed).toHaveLength(2);
+  expect(wire.pushed).toHaveLength(1);
   wire.drain();
   await turn();
-  const rest = wire.pushed.slice(2);
+  const rest = wire.pushed.slice(1);
   expect(rest.map(shown)).toEqual([
     ['a', 'parsing', 3],
     ['b', 'parsing', 3],
@@ -110,7 +108,7 @@ test('a reader that keeps up gets every step', async () => {
   }
   expect(
     wire.pushed
-      .slice(2)
+      .slice(1)
       .map(shown)
       .map(([, , percentage]) => percentage),
   ).toEqual([1, 2, 3]);
@@ -125,7 +123,7 @@ test('progress that never stops does not fill the queue of a slow reader', async
   expect(wire.closedWith).toBe(0);
   wire.drain();
   await turn();
-  expect(wire.pushed.slice(2).map(shown)).toEqual([['a', 'parsing', 99.9]]);
+  expect(wire.pushed.slice(1).map(shown)).toEqual([['a', 'parsing', 99.9]]);
 });
 
 test('what cannot give way fills it, and ends the connection with 3008', async () => {

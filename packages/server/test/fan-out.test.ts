@@ -172,3 +172,59 @@ test('what finds no room in the backlog is no silent gap: its subscribers recove
   expect(limits.maxFanOutBacklogBytes).toBeGreaterThan(0);
   expect(counts.insufficientStates).toBeGreaterThan(0);
 });
+
+test('a backlog is bounded by what it will write, so that nobody waits for what was said long ago', async () => {
+  const server = await serve({
+    rooms: { 'chat:*': { authorize: () => true } },
+    limits: {
+      ...unlimited,
+      fanOutBytesPerSecond: 100_000,
+      fanOutBurstBytes: 1_000,
+      maxFanOutBacklogBytes: 100_000,
+    },
+  });
+  const crowd = new Crowd(server.node);
+  await crowd.join(acme, 20);
+  const data = JSON.stringify('x'.repeat(1_000));
+  for (let n = 0; n < 200; n += 1) void server.node.publish(allChannel(), data);
+  const client = server.client('acme/ada');
+  client.connect();
+  await client.ready();
+  const begin = performance.now();
+  const got = eventOf(
+    client,
+    'publication',
+    ({ data: text }: { data: unknown }) => text === 'mine',
+  );
+  while (server.node.stats().limits.maxFanOutBacklogBytes === 0) await turn();
+  await server.node.publish(userChannel('ada'), '"mine"');
+  await got;
+  expect(performance.now() - begin).toBeLessThan(4_000);
+});
+
+test('words that find no room cost one place, however the subscribers change', async () => {
+  const { node } = await serve({
+    limits: { ...unlimited, fanOutSlice: 1, maxFanOutBacklogBytes: 1 },
+  });
+  const crowd = new Crowd(node);
+  const lost: number[] = [];
+  await crowd.join(acme, 2);
+  const flapping = {
+    id: 'flapping',
+    principal: { userId: 'ada', realm: acme, roles: [] },
+    deliver: (publication: Publication, _epoch: string, push: unknown) => {
+      if (push === null) lost.push(publication.offset);
+    },
+    deliverPresenceChange: () => {},
+    close: () => {},
+  };
+  const key = channelKey(allChannel());
+  for (let n = 0; n < 50; n += 1) {
+    await node.subscribe(key, flapping);
+    void node.publish(allChannel(), `${n}`);
+    if (n < 49) node.unsubscribe(key, flapping);
+  }
+  while (lost.length === 0) await turn();
+  await turn();
+  expect(lost).toEqual([50]);
+});

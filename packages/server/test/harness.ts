@@ -143,7 +143,7 @@ export interface WireSubscription {
 }
 
 /** Who is meant, as it stands on the wire. */
-export interface WireInfo {
+interface WireInfo {
   user: string;
   client: string;
   conn_info?: unknown;
@@ -216,6 +216,13 @@ export class RawClient {
   async open(): Promise<this> {
     if (this.socket.readyState === WebSocket.CONNECTING) await once(this.socket, 'open');
     return this;
+  }
+
+  /** From here on, pings are answered. */
+  answerPings(): void {
+    this.socket.on('message', (data: Buffer) => {
+      if (data.toString().split('\n').includes('{}')) this.send({});
+    });
   }
 
   /** Sends the connect command and resolves with its reply. */

@@ -1,5 +1,5 @@
 import type { Subscription } from 'centrifuge';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   allChannel,
   connected,
@@ -100,4 +100,20 @@ test('the memory of what waited is released with the session', async () => {
   }
   while (server.node.stats().connections > 0) await turn();
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * 1024 * 1024);
+});
+
+test('a reader that has stopped reading is found, however much it goes on to say', async () => {
+  const { closes, createSession } = watchSessions();
+  const limits = { writeStallMs: 300, maxQueuedBytes: 64 * 1024 * 1024 };
+  const server = await serve({ limits, onSend: () => {} }, { createSession });
+  const client = await connected(server, 'acme/ada');
+  client.socket.pause();
+  const talking = setInterval(() => client.send({ send: { data: 1 } }), 50);
+  onTestFinished(() => clearInterval(talking));
+  // more than the kernel takes for somebody who does not read
+  const large = JSON.stringify('x'.repeat(900_000));
+  for (let n = 0; n < 18; n += 1) await server.node.publish(userChannel('ada'), large);
+  while (server.node.stats().connections > 0) await turn();
+  expect(closes.map(({ code }) => code)).toEqual([3008]);
+  expect(server.node.stats().limits).toMatchObject({ writeStallMs: 1, maxQueuedBytes: 0 });
 });

@@ -1,7 +1,7 @@
-import type { RoomRules } from '@trunkline/server';
+import { MemoryBroker, type RoomRules } from '@trunkline/server';
 import { SlowBroker } from '@trunkline/server/testing';
 import { expect, test } from 'vitest';
-import { connected, type RawClient, roomChannel, serve, type TestServer } from './harness.ts';
+import { connected, RawClient, roomChannel, serve, type TestServer } from './harness.ts';
 
 const rooms: RoomRules = {
   'chat:*': { authorize: () => true, presence: true, joinLeave: true, history: false },
@@ -164,4 +164,73 @@ test('a server-side member is present too, and hears who comes', async () => {
   await connected(server, 'acme/ben');
   await ada.line(({ push }) => push?.join?.info.user === 'ben');
   expect(await stats(ada, 2)).toEqual({ num_clients: 2, num_users: 2 });
+});
+
+/** A broker whose subscribe waits until it is told to go on. */
+class HeldBroker extends MemoryBroker {
+  readonly #asked = Promise.withResolvers<void>();
+  readonly #go = Promise.withResolvers<void>();
+  held = '';
+  readonly asked = this.#asked.promise;
+  readonly go = this.#go.resolve;
+  override async subscribe(channel: string) {
+    if (channel === this.held) {
+      this.#asked.resolve();
+      await this.#go.promise;
+    }
+    await super.subscribe(channel);
+  }
+}
+
+test('who goes while entering is not named as present afterwards', async () => {
+  const broker = new HeldBroker();
+  const server = await serve({ rooms, broker });
+  const ada = await enter(server, 'acme/ada');
+  await ada.ask(3, { unsubscribe: { channel: 'chat:1' } });
+  broker.held = 't.acme:c:chat:1';
+  const ben = await connected(server, 'acme/ben');
+  ben.send({ id: 2, subscribe: { channel: 'chat:1' } });
+  await broker.asked;
+  ben.socket.terminate();
+  while (server.node.stats().connections > 1) await new Promise((resolve) => setImmediate(resolve));
+  broker.go();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await stats(ada, 4)).toEqual({ num_clients: 0, num_users: 0 });
+});
+
+test('who leaves a room and comes back at once is present', async () => {
+  const server = await serve({ rooms, broker: new SlowBroker({ maxDelayMs: 5 }) });
+  const ada = await enter(server, 'acme/ada');
+  for (let n = 0; n < 20; n += 1) {
+    ada.send({ id: 3 + n * 3, unsubscribe: { channel: 'chat:1' } });
+    await ada.ask(4 + n * 3, { subscribe: { channel: 'chat:1' } });
+    await new Promise((resolve) => setTimeout(resolve, 12));
+    expect(await stats(ada, 5 + n * 3)).toEqual({ num_clients: 1, num_users: 1 });
+  }
+});
+
+test.each([
+  ['no JSON', { id: 10n }],
+  ['more than 2 KiB', 'x'.repeat(3_000)],
+  ['a function', () => {}],
+])('info that is %s is an error of the app, and nobody else notices', async (_name, info) => {
+  const realm = { kind: 'tenant', tenantId: 'acme' } as const;
+  const server = await serve({
+    rooms: { ...rooms, 'bad:*': { authorize: () => ({ info }) } },
+    authenticate: ({ token = '' }) => ({
+      userId: token,
+      realm,
+      roles: [],
+      ...(token === 'bad' ? { info } : {}),
+    }),
+  });
+  const bad = await new RawClient(server.url).open();
+  bad.send({ id: 1, connect: { token: 'bad' } });
+  expect(await bad.closed()).toBe(3004);
+  const ada = await connected(server, 'ada');
+  const { error } = await ada.ask(2, { subscribe: { channel: 'bad:1' } });
+  expect(error).toMatchObject({ code: 100, temporary: true });
+  const errors = server.log.records.map(({ fields }) => String(fields?.['error']));
+  expect(errors).toHaveLength(2);
+  for (const text of errors) expect(text).toMatch(/info must|BigInt/);
 });

@@ -106,7 +106,6 @@ test('a connection whose token has ended may only refresh, and ends after its gr
   await client.ask(2, { subscribe: { channel: 'open:1' } });
   await new Promise((resolve) => setTimeout(resolve, 1_050));
   for (const [index, command] of [
-    { subscribe: { channel: 'open:2' } },
     { publish: { channel: 'open:1', data: 1 } },
     { history: { channel: 'open:1' } },
     { presence: { channel: 'open:1' } },
@@ -117,6 +116,12 @@ test('a connection whose token has ended may only refresh, and ends after its gr
       message: 'token expired',
     });
   }
+  // 109 would end the room of a stock client for good: it is to ask again
+  const { error } = await client.ask(20, { subscribe: { channel: 'open:2' } });
+  expect(error).toMatchObject({ code: 100, temporary: true });
+  expect(await client.ask(21, { unsubscribe: { channel: 'open:1' } })).toHaveProperty(
+    'unsubscribe',
+  );
   expect(await client.closed()).toBe(3005);
 });
 
@@ -259,4 +264,39 @@ test('an outage of the key server at a connect is 3004: the client comes back', 
   const client = await new RawClient(server.url).open();
   client.send({ id: 1, connect: { token: 'x' } });
   expect(await client.closed()).toBe(3004);
+});
+
+test('refreshes are asked one after the other and not without end: 111', async () => {
+  let [running, most, asked] = [0, 0, 0];
+  const limits = { refreshesPerSecond: 0.001, refreshBurst: 6, hookTimeoutMs: 2_000 };
+  const server = await serve({
+    limits,
+    authenticate: async (handshake) => {
+      asked += 1;
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running -= 1;
+      return await tokens.authenticate(handshake);
+    },
+    rooms,
+  });
+  const client = new RawClient(server.url);
+  await client.connect(await sign(60));
+  // each another token: the same one would be one question anyhow
+  const refreshes = await Promise.all(
+    Array.from({ length: 10 }, async (_, n) => ({
+      id: n + 2,
+      refresh: { token: await sign(60 + n) },
+    })),
+  );
+  client.send(...refreshes);
+  const replies = await Promise.all(refreshes.map(({ id }) => client.reply(id)));
+  expect(replies.map(({ error }) => error?.code ?? 0)).toEqual([
+    0, 0, 0, 0, 0, 0, 111, 111, 111, 111,
+  ]);
+  expect([most, asked]).toEqual([1, 7]);
+  const { error } = await client.ask(20, { sub_refresh: { channel: 'token:1', token: 'x' } });
+  expect(error?.code).toBe(111);
+  expect(server.node.stats().limits.refreshesPerSecond).toBe(5);
 });

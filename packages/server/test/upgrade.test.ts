@@ -97,6 +97,7 @@ test("a path of its own that nobody else listens for gets 404, somebody else's i
 test('two nodes share one HTTP server, each at its own path', async () => {
   const server = await serve();
   const second = new Node({ authenticate: fromToken, log: new MemoryLog() });
+  await second.start();
   const door = attach(server.http, second, { path: '/second' });
   const url = server.url.replace('/connection/websocket', '/second');
   const client = new RawClient(url);
@@ -110,6 +111,7 @@ test('two nodes share one HTTP server, each at its own path', async () => {
 test('a path that none of several doors has gets 404, as long as nobody else listens', async () => {
   const server = await serve();
   const second = new Node({ authenticate: fromToken, log: new MemoryLog() });
+  await second.start();
   const door = attach(server.http, second, { path: '/second' });
   const [unknown, known] = ['/third', '/second'].map((path) =>
     server.url.replace('/connection/websocket', path),

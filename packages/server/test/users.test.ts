@@ -159,3 +159,39 @@ test('a connection with as many subscriptions as it may have cannot be put into 
   await expect(server.node.users.joinRoom(ada, 'chat:2')).rejects.toMatchObject({ code: 106 });
   expect(server.node.stats().limits.maxSubscriptions).toBe(1);
 });
+
+test('who is taken out of a room while he is being let in does not come in behind it', async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<boolean>();
+  const authorize = async () => {
+    asked.resolve();
+    return await answer.promise;
+  };
+  const server = await serve({ rooms: { 'chat:*': { authorize } } });
+  const client = await connected(server, 'acme/ada');
+  client.send({ id: 2, subscribe: { channel: 'chat:1' } });
+  await asked.promise;
+  const leaving = server.node.users.leaveRoom(ada, 'chat:1');
+  answer.resolve(true); // decided before it was known
+  await leaving;
+  await server.node.publish(roomChannel('chat:1'), '"secret"');
+  await client.line(({ push }) => push?.unsubscribe?.code === 2000);
+  expect(client.pushed).toEqual([]);
+  expect(server.node.stats().channels).toBe(2);
+});
+
+test('a room that is left and joined at once is joined', async () => {
+  const server = await serve({ rooms, broker: new SlowBroker({ maxDelayMs: 3 }) });
+  const client = await connected(server, 'acme/ada');
+  await server.node.users.joinRoom(ada, 'chat:1');
+  const leaving = server.node.users.leaveRoom(ada, 'chat:1');
+  await Promise.all([leaving, server.node.users.joinRoom(ada, 'chat:1')]);
+  await server.node.publish(roomChannel('chat:1'), '"here"');
+  await client.publication('here');
+  expect(client.pushed).toEqual(['here']);
+});
+
+test('an end that is no moment is refused', async () => {
+  const server = await serve();
+  expect(() => server.node.users.extend(ada, Number.NaN)).toThrow(/milliseconds since 1970/);
+});

@@ -13,10 +13,10 @@ export interface ClientInfo {
   /** The user's id; `''` is anonymous. */
   readonly user: string;
   readonly client: string;
-  /** What the principal lets others see: JSON. */
-  readonly connInfo?: unknown;
-  /** What the room's rule lets others see: JSON. */
-  readonly chanInfo?: unknown;
+  /** What the principal lets others see: JSON text. */
+  readonly connInfo?: string;
+  /** What the room's rule lets others see: JSON text. */
+  readonly chanInfo?: string;
 }
 
 /** Somebody came to a channel, or went. */

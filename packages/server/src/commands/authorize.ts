@@ -1,11 +1,19 @@
 import { isReservedRoom, isRoom } from '@trunkline/contract';
 import { protocolErrors } from '../errors.ts';
+import { infoText } from '../protocol/client-info.ts';
 import type { RoomGrant, RoomRequest, RoomRule } from '../rooms.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
+import { awaitHook } from './hook.ts';
 
 /** What a client brought along to be let in. */
 type Credentials = Pick<RoomRequest, 'token' | 'data'>;
+
+/** What a rule has granted; `info` as JSON text. */
+interface Granted {
+  readonly expiresAt?: number | undefined;
+  readonly info?: string | undefined;
+}
 
 /** Is this a name that a client may ask for? The server's own spellings are not. */
 export function requireRoom(room: string): void {
@@ -22,7 +30,7 @@ export async function authorize(
   room: string,
   { token, data }: Credentials,
   time: TimeBudget,
-): Promise<RoomGrant> {
+): Promise<Granted> {
   const rule = session.node.rooms.ruleOf(room);
   if (!rule?.authorize) throw protocolErrors.permissionDenied;
   const request: RoomRequest = {
@@ -31,11 +39,12 @@ export async function authorize(
     ...(data === undefined ? {} : { data }),
   };
   const { principal } = session;
-  const call = () => rule.authorize?.(principal, room, request) ?? false;
-  const answer: unknown = await session.hook('authorize', time, call);
-  if (!isGrant(answer)) throw protocolErrors.permissionDenied;
-  if ((answer.expiresAt ?? Infinity) <= Date.now()) throw protocolErrors.tokenExpired;
-  return answer;
+  const call = async () => grantedBy(await rule.authorize?.(principal, room, request));
+  const granted = await awaitHook(session, time, { name: 'authorize', call });
+  if (!granted) throw protocolErrors.permissionDenied;
+  if ((granted.expiresAt ?? Infinity) > Date.now()) return granted;
+  // Who has no token to renew would only be told to bring another one.
+  throw token === undefined ? protocolErrors.permissionDenied : protocolErrors.tokenExpired;
 }
 
 /**
@@ -55,9 +64,12 @@ export async function requireReader(
 }
 
 // Only `true` or a grant opens the door: a hook that forgets to answer has not said yes.
-function isGrant(answer: unknown): answer is RoomGrant {
-  if (answer === true) return true;
-  if (typeof answer !== 'object' || answer === null) return false;
-  const { expiresAt } = answer as RoomGrant;
-  return expiresAt === undefined || Number.isFinite(expiresAt);
+function grantedBy(answer: unknown): Granted | null {
+  if (answer === true) return {};
+  if (typeof answer !== 'object' || answer === null) return null;
+  const { expiresAt, info } = answer as RoomGrant;
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
+    throw new TypeError("A grant's expiresAt is milliseconds since 1970");
+  }
+  return { expiresAt, info: infoText(info) };
 }

@@ -5,11 +5,15 @@ import type { Handshake, Principal } from '../principal.ts';
 import type { ConnectRequest } from '../protocol/command.ts';
 import type { Line } from '../protocol/line.ts';
 import { connectReply } from '../protocol/reply.ts';
-import { type Joined, join, RecoveryBudget } from '../recovery.ts';
+import { type Joined, join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { askPrincipal } from './authenticate.ts';
+import { awaitHook } from './hook.ts';
 import { newSubscription } from './server-side.ts';
+
+/** A live client answers a ping in a fraction of this. */
+const PROBE_MS = 2_000;
 
 /** `connect`: who is it, what is theirs from the start, the reply, then the live stream. */
 export async function connect(
@@ -20,6 +24,7 @@ export async function connect(
 ): Promise<void> {
   const handshake = handshakeWith(session, request);
   const principal = await authenticate(session, handshake, time);
+  await makeRoom(session, principal);
   session.enter(principal, handshake);
   const targets = await ownTargets(session, principal, time);
   const joining = joinOwnChannels(session, targets, request);
@@ -47,6 +52,17 @@ async function authenticate(
   return principal;
 }
 
+/**
+ * After a change of network all of a user's connections come again while the old ones still count.
+ * Where one more would be too many, those that give no sign of life are ended first.
+ */
+async function makeRoom(session: Session, { realm, userId }: Principal): Promise<void> {
+  const { connections } = session.node;
+  if (!connections.isFullFor(realm, userId)) return;
+  const probes = connections.of(realm, userId).map((connection) => connection.probe(PROBE_MS));
+  await session.whileOpen(Promise.all(probes));
+}
+
 /** The channels that a principal has from the start: its own, its realm's, its roles', its rooms'. */
 async function ownTargets(
   session: Session,
@@ -54,7 +70,8 @@ async function ownTargets(
   time: TimeBudget,
 ): Promise<Target[]> {
   const { userId, roles } = principal;
-  const rooms = await session.hook('roomsOf', time, () => session.node.roomsOf(principal));
+  const call = () => session.node.roomsOf(principal);
+  const rooms = await awaitHook(session, time, { name: 'roomsOf', call });
   return [
     ...(userId === '' ? [] : [{ kind: 'user', userId } as const]),
     { kind: 'all' },
@@ -82,7 +99,7 @@ async function joinOwnChannels(
     node.exceeded('maxSubscriptions', { client: session.id });
     throw disconnects.channelLimit;
   }
-  const budget = new RecoveryBudget(node.limits.maxRecoveryBytes);
+  const budget = new ReplyBudget(node.limits.maxRecoveryBytes);
   const subscriptions = targets.map((target) => newSubscription(session, { target }));
   for (const subscription of subscriptions) session.subscriptions.add(subscription);
   const joins = subscriptions.map((subscription) =>

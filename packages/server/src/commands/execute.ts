@@ -15,7 +15,7 @@ export async function execute(session: Session, command: Command, time: TimeBudg
   if (command.method === 'connect')
     return await connect(session, command.id, command.request, time);
   if (!session.isAuthenticated) throw disconnects.badRequest;
-  if (session.isOver && command.method !== 'refresh') throw protocolErrors.tokenExpired;
+  if (session.isOver) refuseExpired(command);
   switch (command.method) {
     case 'subscribe':
       return await subscribe(session, command.id, command.request, time);
@@ -41,5 +41,22 @@ export async function execute(session: Session, command: Command, time: TimeBudg
       throw command.error;
     case 'pong':
       throw disconnects.badRequest; // taken on its arrival, never queued
+  }
+}
+
+/** In the grace of a token that has ended only a new one counts. */
+function refuseExpired({ method }: Command): void {
+  switch (method) {
+    case 'refresh':
+    case 'unsubscribe': // takes nothing that is not its own
+    case 'refused':
+      return;
+    case 'send':
+      throw disconnects.expired; // there is no reply to put it in
+    case 'subscribe':
+      // 109 would be read as "bring another subscription token"; it will be asked for again.
+      throw protocolErrors.internal;
+    default:
+      throw protocolErrors.tokenExpired;
   }
 }

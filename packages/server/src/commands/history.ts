@@ -3,10 +3,11 @@ import type { History, Publication } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
 import type { HistoryRequest, RecoverRequest } from '../protocol/command.ts';
 import { historyReply } from '../protocol/reply.ts';
-import { RecoveryBudget } from '../recovery.ts';
+import { ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { requireReader } from './authorize.ts';
+import { writeLarge } from './large-reply.ts';
 
 /** `history`: a piece of a room's past, and where its stream stands. */
 export async function history(
@@ -29,7 +30,7 @@ export async function history(
   }
   const publications = select(past, request, session.node.limits.maxHistoryPublications);
   const fitting = within(session.node.limits.maxRecoveryBytes, publications);
-  session.write(historyReply(id, { publications: fitting, top: past.top }));
+  writeLarge(session, historyReply(id, { publications: fitting, top: past.top }));
 }
 
 /** Where to begin to read; `null`: the top alone. */
@@ -57,7 +58,7 @@ function before(
 
 /** The first of them, as many as one reply may carry. */
 function within(maxBytes: number, publications: readonly Publication[]): readonly Publication[] {
-  const budget = new RecoveryBudget(maxBytes);
+  const budget = new ReplyBudget(maxBytes);
   const end = publications.findIndex((publication) => !budget.take([publication]));
   return end < 0 ? publications : publications.slice(0, end);
 }

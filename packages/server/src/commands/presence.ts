@@ -1,10 +1,12 @@
 import { channelKey } from '@trunkline/contract';
 import type { ClientInfo } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
+import { clientInfoBody } from '../protocol/client-info.ts';
 import { presenceReply, presenceStatsReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { requireReader } from './authorize.ts';
+import { writeLarge } from './large-reply.ts';
 
 /** `presence`: who is in a room. Of very many, so many as the limit says; the stats count all. */
 export async function presence(
@@ -15,9 +17,10 @@ export async function presence(
 ): Promise<void> {
   const { node } = session;
   const all = await presentIn(session, room, time);
-  const { maxPresenceClients } = node.limits;
-  if (all.length > maxPresenceClients) node.exceeded('maxPresenceClients', { client: session.id });
-  session.write(presenceReply(id, all.slice(0, maxPresenceClients)));
+  const { maxPresenceClients, maxRecoveryBytes } = node.limits;
+  const named = first(all, { count: maxPresenceClients, bytes: maxRecoveryBytes });
+  if (named.length < all.length) node.exceeded('maxPresenceClients', { client: session.id });
+  writeLarge(session, presenceReply(id, named));
 }
 
 /** `presence_stats`: how many are in a room. All anonymous clients together are one user. */
@@ -30,6 +33,19 @@ export async function presenceStats(
   const all = await presentIn(session, room, time);
   const users = new Set(all.map(({ user }) => user)).size;
   session.write(presenceStatsReply(id, { clients: all.length, users }));
+}
+
+/** The first of them: so many, and no more than so many bytes. */
+function first(
+  infos: readonly ClientInfo[],
+  { count, bytes }: { count: number; bytes: number },
+): readonly ClientInfo[] {
+  let left = bytes;
+  const end = infos.findIndex((info, index) => {
+    left -= Buffer.byteLength(clientInfoBody(info)) + info.client.length;
+    return index >= count || left < 0;
+  });
+  return end < 0 ? infos : infos.slice(0, end);
 }
 
 async function presentIn(

@@ -4,7 +4,6 @@ import { announced } from '../expiry.ts';
 import type { Principal } from '../principal.ts';
 import type { SubRefreshRequest } from '../protocol/command.ts';
 import { refreshReply, subRefreshReply } from '../protocol/reply.ts';
-import type { RoomGrant } from '../rooms.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { askPrincipal } from './authenticate.ts';
@@ -76,7 +75,7 @@ async function grantFor(
   room: string,
   token: string,
   time: TimeBudget,
-): Promise<RoomGrant> {
+): Promise<{ readonly expiresAt?: number | undefined }> {
   try {
     return await orDisconnect(
       disconnects.subscriptionExpired,

@@ -3,6 +3,7 @@ import type { RpcRequest } from '../protocol/command.ts';
 import { rpcReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
+import { awaitHook } from './hook.ts';
 
 /** `rpc`: a client calls one of the app's methods. */
 export async function rpc(
@@ -16,7 +17,8 @@ export async function rpc(
   const handler = Object.hasOwn(node.rpc, method) ? node.rpc[method] : undefined;
   if (!handler) throw protocolErrors.methodNotFound;
   const context = { clientId: session.id };
-  const result = await session.hook(`rpc ${method}`, time, () => handler(principal, data, context));
+  const call = () => handler(principal, data, context);
+  const result = await awaitHook(session, time, { name: `rpc ${method}`, call });
   session.write(rpcReply(id, result));
 }
 
@@ -27,7 +29,8 @@ export async function send(session: Session, data: unknown, time: TimeBudget): P
   if (!onSend) throw disconnects.notAvailable;
   const context = { clientId: session.id };
   try {
-    await session.hook('onSend', time, () => onSend(principal, data, context));
+    const call = () => onSend(principal, data, context);
+    await awaitHook(session, time, { name: 'onSend', call });
   } catch (error) {
     // There is no reply to put it in; the hook's failure has been logged.
     if (error !== protocolErrors.internal) throw error;

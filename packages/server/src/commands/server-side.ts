@@ -1,7 +1,8 @@
 import { channelKey, type Target, wireName } from '@trunkline/contract';
 import { disconnects, protocolErrors } from '../errors.ts';
+import { infoText } from '../protocol/client-info.ts';
 import { subscribePush } from '../protocol/reply.ts';
-import { join, RecoveryBudget } from '../recovery.ts';
+import { join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import { Subscription } from '../subscription.ts';
 import { TimeBudget } from '../time-budget.ts';
@@ -9,7 +10,7 @@ import { TimeBudget } from '../time-budget.ts';
 /** What is special about a subscription that a client asked for. */
 interface Wish {
   readonly hearsPresence: boolean;
-  readonly chanInfo: unknown;
+  readonly chanInfo: string | undefined;
 }
 
 /**
@@ -28,6 +29,7 @@ export function newSubscription(
     isServerSide: wish === undefined,
     owner: session,
     principal,
+    connInfo: infoText(principal.info),
     chanInfo: wish?.chanInfo,
     keepsPresence: rule?.presence ?? false,
     tellsPresence: rule?.joinLeave ?? false,
@@ -55,7 +57,7 @@ export async function joinServerSide(session: Session, room: string): Promise<vo
 async function announce(session: Session, subscription: Subscription): Promise<void> {
   const { node } = session;
   const { hookTimeoutMs, maxRecoveryBytes } = node.limits;
-  const joining = join(node, subscription, undefined, new RecoveryBudget(maxRecoveryBytes));
+  const joining = join(node, subscription, undefined, new ReplyBudget(maxRecoveryBytes));
   const joined = await session.whileOpen(
     new TimeBudget(hookTimeoutMs).spend('the broker', joining),
   );

@@ -2,7 +2,7 @@ import { protocolErrors } from '../errors.ts';
 import { announced } from '../expiry.ts';
 import type { SubscribeRequest } from '../protocol/command.ts';
 import { subscribeReply, unsubscribeReply } from '../protocol/reply.ts';
-import { type Joined, join, RecoveryBudget } from '../recovery.ts';
+import { type Joined, join, QueueBudget, type RecoveryBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { Subscription } from '../subscription.ts';
 import type { TimeBudget } from '../time-budget.ts';
@@ -17,7 +17,7 @@ export async function subscribe(
   time: TimeBudget,
 ): Promise<void> {
   const { channel: room, token, joinLeave } = request;
-  const { tokenLeadMs, tokenGraceMs } = session.node.limits;
+  const { maxRecoveryBytes, tokenLeadMs, tokenGraceMs } = session.node.limits;
   requireRoom(room);
   requireFree(session, room);
   const { expiresAt, info } = await authorize(session, room, request, time);
@@ -27,12 +27,15 @@ export async function subscribe(
     wish: { hearsPresence: joinLeave, chanInfo: info },
   });
   session.subscriptions.add(subscription);
+  const budget = new QueueBudget(session.outbox, maxRecoveryBytes, time);
   try {
-    const joined = await joinRoom(session, subscription, request, time);
+    const joined = await joinRoom(session, subscription, request, { time, budget });
+    budget.release();
     const expiry = token === undefined ? null : announced(expiresAt, tokenLeadMs);
     session.complete(subscribeReply(id, { ...joined.result, expiry }), [joined]);
     subscription.expireAt(expiresAt, token === undefined ? 0 : tokenGraceMs);
   } catch (error) {
+    budget.release();
     session.subscriptions.remove(subscription);
     throw error;
   }
@@ -56,9 +59,8 @@ async function joinRoom(
   session: Session,
   subscription: Subscription,
   request: SubscribeRequest,
-  time: TimeBudget,
+  { time, budget }: { time: TimeBudget; budget: RecoveryBudget },
 ): Promise<Joined> {
-  const budget = new RecoveryBudget(session.node.limits.maxRecoveryBytes);
   const joining = join(session.node, subscription, request.recover, budget);
   const joined = await session.whileOpen(time.spend('the broker', joining));
   if (subscription.hasEnded) throw protocolErrors.permissionDenied; // the server took it out again

@@ -3,6 +3,7 @@
 
 import type { ClientInfo, PresenceChange, Publication, StreamPosition } from '../broker/broker.ts';
 import type { ProtocolError, Unsubscribed } from '../errors.ts';
+import { clientInfoBody } from './client-info.ts';
 import { type Line, toLine } from './line.ts';
 
 /** The server's ping; the client answers with the same line. */
@@ -181,13 +182,10 @@ function subscribeBody(result: SubscribeResult): string {
   return `{${fields.join(',')}}`;
 }
 
-function publicationBody({ data, offset, info }: Publication): string {
+/** A publication as it stands in a push or among those of a reply. */
+export function publicationBody({ data, offset, info }: Publication): string {
   const fields = [`"data":${data}`];
   if (info) fields.push(`"info":${clientInfoBody(info)}`);
   if (offset > 0) fields.push(`"offset":${offset}`);
   return `{${fields.join(',')}}`;
-}
-
-function clientInfoBody({ user, client, connInfo, chanInfo }: ClientInfo): string {
-  return JSON.stringify({ user, client, conn_info: connInfo, chan_info: chanInfo });
 }
