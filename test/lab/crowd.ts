@@ -116,6 +116,7 @@ answer({
   },
   /** The first of them reads no more. */
   pause: () => clients[0]?.pause(),
+  /** All connections are lost at once. */
   cut: () => {
     for (const client of clients) client.cut();
   },

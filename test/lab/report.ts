@@ -96,7 +96,9 @@ function introduction({ seed, isQuick, loadBefore }: Conditions): string {
     'a server process, fifty healthy clients in a process of their own who hear 100 publications a',
     'second and measure how late each comes (from the moment it was due: a stall of the server counts),',
     'a newcomer each 400 ms, and the attacker in a third process. *p99* is the median over the rounds',
-    'of an attack, before it → during it. All limits are the defaults unless the table says otherwise.',
+    'of an attack, before it → during it; more than twice as much is a miss, from 10 ms on. CPU is the',
+    'server’s, above what it needs anyway, handshakes and replies included. All limits are the defaults',
+    'unless the table says otherwise.',
     '',
     `Measured on ${new Date().toISOString().slice(0, 10)} with Node.js ${process.version}, ` +
       `${cpus().length} cores${isPinned ? ' (one for the server, one for all others)' : ''}, ` +

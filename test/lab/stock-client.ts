@@ -72,6 +72,8 @@ export class StockClient {
 
   /** Cuts its own connection, as a lost network does. */
   cut(): void {
+    this.isConnected = false;
+    this.#options.onOutcome?.('cut');
     this.#socket?.tcp.destroy();
   }
 

@@ -50,7 +50,10 @@ interface CommonOptions {
   limits?: Partial<Limits>;
   /** One tenant's limits that differ from these. Default: none do. */
   limitsFor?: LimitsFor;
-  /** Origins of pages besides the server's own, e.g. `https://app.example.com`. */
+  /**
+   * Origins of pages besides the server's own, e.g. `https://app.example.com`; `['*']`: every page, but
+   * none that brings a cookie.
+   */
   origins?: readonly string[];
   /** Addresses or networks of proxies whose `X-Forwarded-For` counts. Default: none. */
   trustedProxies?: readonly string[];

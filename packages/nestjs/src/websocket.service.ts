@@ -12,6 +12,7 @@ import {
   checkIdempotencyKey,
   type EventAddress,
   type Node,
+  PayloadTooLargeError,
   type Receipt,
   type SealedEvent,
   type SendEventOptions,
@@ -176,13 +177,24 @@ export class WebSocketService {
     context: Context | undefined,
   ): Promise<Receipt> {
     checkIdempotencyKey(options.idempotencyKey);
-    const sealed = sealEvent(event, this.#addressOf(channel, context), this.#node.limits);
+    const sealed = this.#seal(event, this.#addressOf(channel, context));
     const signal = this.#sealSignal(channel, event, sealed.id, context);
     this.#warnIfLarge(event, sealed.bytes);
     this.#audit(channel, event, options, context);
     const receipt = sendEvent(this.#node, channel, sealed, options);
     if (signal) await Promise.all([receipt, this.#sendSignal(channel, signal, options)]);
     return await receipt;
+  }
+
+  #seal(event: AppEvent, address: EventAddress): SealedEvent {
+    try {
+      return sealEvent(event, address, this.#node.limits);
+    } catch (error) {
+      if (error instanceof PayloadTooLargeError) {
+        this.#node.exceeded('maxEventBytes', { type: event.type });
+      }
+      throw error;
+    }
   }
 
   /** A table is its tenant's: what one person is told, everybody's page must follow (design D8). */
@@ -216,6 +228,7 @@ export class WebSocketService {
   #warnIfLarge({ type }: AppEvent, bytes: number): void {
     const { limits, log } = this.#node;
     if (bytes <= limits.warnEventBytes) return;
+    this.#node.counters.limits.warnEventBytes += 1;
     log.warn('event_large', { type, bytes, warnEventBytes: limits.warnEventBytes });
   }
 

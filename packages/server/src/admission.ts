@@ -30,7 +30,10 @@ export class Admission {
     if (readiness === 'draining' || readiness === 'starting') return BUSY;
     if (readiness === 'overloaded') return { ...BUSY, limit: 'maxEventLoopLagMs' };
     if (connections.size >= limits.maxConnections) return { ...BUSY, limit: 'maxConnections' };
-    if (connections.unauthenticated >= limits.maxUnauthenticated) {
+    if (
+      connections.unauthenticated >= limits.maxUnauthenticated &&
+      !connections.endSilentStranger()
+    ) {
       return { ...BUSY, limit: 'maxUnauthenticated' };
     }
     if (connections.strangersFrom(address) >= limits.maxUnauthenticatedPerAddress) {

@@ -29,6 +29,7 @@ const LIMITS: Partial<Record<Command['method'], RateName>> = {
 export class ClientRates {
   readonly #options: ClientRatesOptions;
   readonly #buckets: Readonly<Record<RateName, TokenBucket>>;
+  readonly #bytes: TokenBucket;
   readonly #errors: TokenBucket;
   readonly #pings: TokenBucket;
   #excessSince = 0;
@@ -43,8 +44,16 @@ export class ClientRates {
       subscribesPerSecond: new TokenBucket(limits.subscribesPerSecond, limits.subscribeBurst),
       refreshesPerSecond: new TokenBucket(limits.refreshesPerSecond, limits.refreshBurst),
     };
+    this.#bytes = new TokenBucket(limits.inboundBytesPerSecond, limits.inboundBurstBytes);
     this.#errors = new TokenBucket(maxErrorsPerMinute / MINUTE_S, maxErrorsPerMinute);
     this.#pings = new TokenBucket(pingsPerSecond, pingsPerSecond);
+  }
+
+  /** Counts a frame before it is looked at. Throws `Disconnect` 3013 when it is too much. */
+  admitFrame(frame: string): void {
+    if (this.#bytes.take(frame.length)) return;
+    this.#options.onExceeded('inboundBytesPerSecond');
+    throw disconnects.tooManyRequests;
   }
 
   /**

@@ -12,6 +12,8 @@ export interface Connection {
   readonly id: string;
   /** Where it comes from: the client's own address, behind whatever proxies are trusted. */
   readonly address: string;
+  /** Has it not even said who it wants to be? */
+  readonly isSilent: boolean;
   close(disconnect: Disconnect): void;
   /** Destroys the socket without waiting for the peer. */
   terminate(): void;
@@ -34,12 +36,15 @@ export interface ConnectionsOptions {
   readonly onExceeded: (limit: LimitName, fields: Record<string, unknown>) => void;
 }
 
+/** A client says who it is in the first milliseconds; who waits longer waits for something else. */
+const SILENCE_MS = 1_000;
+
 /** A node's connections: who they are, and how many of whom. */
 export class Connections implements Iterable<Connection> {
   readonly #options: ConnectionsOptions;
   readonly #byId = new Map<string, Connection>();
   /** How many nobody has authenticated yet, in all and by address. */
-  readonly #unauthenticated = new Set<Connection>();
+  readonly #unauthenticated = new Map<Connection, { readonly since: number }>();
   readonly #strangers = new Map<string, number>();
   /** Who the others act for. */
   readonly #principals = new Map<Connection, Principal>();
@@ -61,6 +66,18 @@ export class Connections implements Iterable<Connection> {
   /** Connections from an address, or the block that it is one of, that nobody has authenticated yet. */
   strangersFrom(address: string): number {
     return this.#strangers.get(addressBlock(address)) ?? 0;
+  }
+
+  /** Ends the oldest that has said nothing for a while. `false`: there is none. */
+  endSilentStranger(): boolean {
+    const silentSince = performance.now() - SILENCE_MS;
+    for (const [connection, { since }] of this.#unauthenticated) {
+      if (since > silentSince) return false;
+      if (!connection.isSilent) continue;
+      connection.close(disconnects.stale);
+      return true;
+    }
+    return false;
   }
 
   [Symbol.iterator](): Iterator<Connection> {
@@ -92,7 +109,7 @@ export class Connections implements Iterable<Connection> {
 
   add(connection: Connection): void {
     this.#byId.set(connection.id, connection);
-    this.#unauthenticated.add(connection);
+    this.#unauthenticated.set(connection, { since: performance.now() });
     const { address } = connection;
     this.#strangers.set(addressBlock(address), this.strangersFrom(address) + 1);
   }
@@ -103,7 +120,7 @@ export class Connections implements Iterable<Connection> {
    */
   admit(connection: Connection, principal: Principal): void {
     const { realm, userId } = principal;
-    this.#checkRoom(connection, principal);
+    this.#checkLimits(connection, principal);
     this.#forgetStranger(connection);
     this.#principals.set(connection, principal);
     this.#options.tenantOf(realm).connections += 1;
@@ -133,7 +150,7 @@ export class Connections implements Iterable<Connection> {
     });
   }
 
-  #checkRoom(connection: Connection, { realm, userId }: Principal): void {
+  #checkLimits(connection: Connection, { realm, userId }: Principal): void {
     const { limits, connections } = this.#options.tenantOf(realm);
     const exceeded: LimitName | null = this.isFullFor(realm, userId)
       ? 'maxConnectionsPerUser'

@@ -34,7 +34,7 @@ export interface SealedEvent {
   readonly bytes: number;
   /** Of those that wait for a slow reader, only the newest with this key is of interest. */
   readonly conflationKey?: string;
-  /** It only follows another event, which counts to the tenant's rate: alone it would be missed. */
+  /** It follows another event that the tenant's rate has let pass: refused, it would leave pages stale. */
   readonly isFollowUp?: boolean;
 }
 

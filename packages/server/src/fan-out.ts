@@ -5,9 +5,7 @@ import type { Tenant } from './tenants.ts';
 
 /** Something to do for each of a channel's subscribers. */
 export interface Delivery<S> {
-  /** What counts as one stream: its deliveries are made in the order of their coming. */
-  readonly channel: string;
-  /** Asked once, when their turn begins. */
+  /** Asked once: at once by `add`, when their turn begins by `addLater`. */
   readonly subscribers: () => readonly S[];
   /** Bytes that each subscriber costs. */
   readonly bytes: number;
@@ -57,22 +55,22 @@ export class FanOut<S> {
   readonly #options: FanOutOptions;
   /** Tenants with a backlog; the first one is next. */
   readonly #backlogs = new Map<Tenant, Backlog<S>>();
-  /** Deliveries that this turn still has room for. */
-  #room: number;
+  /** Deliveries that this turn still has space for. */
+  #space: number;
   #turn: NodeJS.Immediate | undefined;
   #alarm: NodeJS.Timeout | undefined;
   readonly #newTurn: () => void;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
-    this.#room = options.slice;
+    this.#space = options.slice;
     // The timers are everybody's: one that is made in a tenant's request must not act as that tenant.
     this.#newTurn = AsyncResource.bind(() => this.#takeTurns());
   }
 
-  /** Has it deliveries that wait? */
-  isBehind(tenant: Tenant): boolean {
-    return this.#backlogs.has(tenant);
+  /** Has it deliveries that wait because it has used up its bytes per second? */
+  isResting(tenant: Tenant): boolean {
+    return this.#backlogs.get(tenant)?.isResting ?? false;
   }
 
   /**
@@ -81,9 +79,9 @@ export class FanOut<S> {
    */
   add(tenant: Tenant, delivery: Delivery<S>): boolean {
     const subscribers = delivery.subscribers();
-    const isFree = this.#backlogs.size === 0 && subscribers.length <= this.#room;
+    const isFree = this.#backlogs.size === 0 && subscribers.length <= this.#space;
     if (isFree && tenant.fanOut.borrow(subscribers.length * delivery.bytes)) {
-      this.#room -= subscribers.length;
+      this.#space -= subscribers.length;
       this.#schedule();
       for (const subscriber of subscribers) delivery.deliver(subscriber);
       return true;
@@ -92,7 +90,7 @@ export class FanOut<S> {
     return this.#enqueue(tenant, { delivery, weight, subscribers, next: 0 });
   }
 
-  /** Delivers when everything of the tenant that waits has been delivered. There is always room for it. */
+  /** Delivers when everything of the tenant that waits has been delivered. There is always space for it. */
   addLater(tenant: Tenant, delivery: Delivery<S>): void {
     this.#append(tenant, { delivery, weight: ITEM_BYTES, subscribers: null, next: 0 });
   }
@@ -105,7 +103,7 @@ export class FanOut<S> {
     this.#backlogs.clear();
   }
 
-  // One that is larger than the backlog may be finds room when nothing waits: else it never would.
+  // One that is larger than the backlog may be finds space when nothing waits: else it never would.
   #enqueue(tenant: Tenant, pending: Pending<S>): boolean {
     const waiting = this.#backlogs.get(tenant)?.weight ?? 0;
     if (waiting > 0 && waiting + pending.weight > tenant.limits.maxFanOutBacklogBytes) {
@@ -130,7 +128,7 @@ export class FanOut<S> {
 
   #takeTurns(): void {
     this.#turn = undefined;
-    this.#room = this.#options.slice;
+    this.#space = this.#options.slice;
     if (this.#backlogs.size === 0) return;
     const waitMs = this.#work();
     if (this.#backlogs.size === 0) return;
@@ -141,9 +139,9 @@ export class FanOut<S> {
   /** Fills the turn; gives the time until somebody may go on, 0: at once. */
   #work(): number {
     const resting = new Set<Tenant>();
-    while (this.#room > 0 && resting.size < this.#backlogs.size) {
+    while (this.#space > 0 && resting.size < this.#backlogs.size) {
       for (const backlog of [...this.#backlogs.values()]) {
-        if (this.#room <= 0) return 0;
+        if (this.#space <= 0) return 0;
         if (resting.has(backlog.tenant)) continue;
         if (!this.#takeTurn(backlog)) resting.add(backlog.tenant);
       }
@@ -169,7 +167,7 @@ export class FanOut<S> {
   }
 
   #mayGoOn({ deficit }: Backlog<S>): boolean {
-    return this.#room > 0 && deficit > 0;
+    return this.#space > 0 && deficit > 0;
   }
 
   #deliverNext(backlog: Backlog<S>, pending: Pending<S>): boolean {
@@ -185,7 +183,7 @@ export class FanOut<S> {
     backlog.isResting = false;
     pending.next += 1;
     backlog.deficit -= delivery.bytes;
-    this.#room -= 1;
+    this.#space -= 1;
     delivery.deliver(subscriber);
     return true;
   }

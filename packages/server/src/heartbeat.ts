@@ -18,6 +18,7 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #next = new Deadline();
   #pingedAt: number | null = null;
+  #pongDueAt = Infinity;
   #onDecided: (() => void)[] = [];
 
   constructor(options: HeartbeatOptions) {
@@ -38,7 +39,7 @@ export class Heartbeat {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onDecided.push(resolve);
     if (this.#pingedAt === null) this.#ping();
-    this.#expectPong(Math.min(timeoutMs, this.#options.pongTimeoutMs));
+    this.#expectPong(timeoutMs);
     await promise;
   }
 
@@ -58,11 +59,16 @@ export class Heartbeat {
 
   #ping(): void {
     this.#pingedAt = performance.now();
+    this.#pongDueAt = Infinity;
     this.#options.sendPing();
     this.#expectPong(this.#options.pongTimeoutMs);
   }
 
+  // Only ever sooner: asking again and again must not keep a dead peer alive.
   #expectPong(timeoutMs: number): void {
+    const dueAt = performance.now() + timeoutMs;
+    if (dueAt >= this.#pongDueAt) return;
+    this.#pongDueAt = dueAt;
     this.#next.set(timeoutMs, () => this.#options.onNoPong());
   }
 

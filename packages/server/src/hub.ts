@@ -34,6 +34,7 @@ export interface HubOptions {
   readonly fanOut: FanOut<Subscriber>;
   tenantOf(realm: Realm): Tenant;
   onDelivered(): void;
+  onPresenceDropped(): void;
   onIsolationViolation(subscriber: Subscriber, channel: string): void;
 }
 
@@ -104,7 +105,10 @@ export class Hub {
     const entry = this.#entries.get(channel);
     if (!entry) return;
     // Nobody recovers it: it is the first that a busy tenant goes without.
-    if (this.#options.fanOut.isBehind(this.#options.tenantOf(entry.channel.realm))) return;
+    if (this.#options.fanOut.isResting(this.#options.tenantOf(entry.channel.realm))) {
+      this.#options.onPresenceDropped();
+      return;
+    }
     const push = presenceChangePush(entry.wireName, change);
     this.#add(channel, entry, push.bytes, (subscriber) => subscriber.deliverPresenceChange(push));
   }
@@ -113,7 +117,6 @@ export class Hub {
     const { realm } = entry.channel;
     const list = (entry.list ??= [...entry.subscribers]);
     return this.#options.fanOut.add(this.#options.tenantOf(realm), {
-      channel,
       subscribers: () => list,
       bytes,
       deliver: (subscriber) => {
@@ -132,7 +135,6 @@ export class Hub {
     if (isQueued) return;
     let lost = entry.lost;
     this.#options.fanOut.addLater(this.#options.tenantOf(entry.channel.realm), {
-      channel,
       bytes: 0,
       subscribers: () => {
         lost = entry.lost ?? lost;

@@ -32,7 +32,6 @@ export {
   Node,
   type NodeOptions,
   type NodePublishOptions,
-  type NodeStats,
   type Readiness,
 } from './node.ts';
 export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
@@ -45,6 +44,7 @@ export {
 } from './receipt.ts';
 export type { RoomAnswer, RoomGrant, RoomRequest, RoomRule, RoomRules } from './rooms.ts';
 export type { CallContext, RpcHandler, RpcHandlers, SendHandler } from './rpc.ts';
+export type { NodeStats } from './stats.ts';
 export type { LimitsFor } from './tenants.ts';
 export { type AttachOptions, attach, type Door } from './upgrade.ts';
 export type { UserAddress, Users } from './users.ts';

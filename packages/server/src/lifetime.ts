@@ -1,3 +1,4 @@
+import type { LimitName } from './counters.ts';
 import { Deadline } from './deadline.ts';
 import { type Disconnect, disconnects } from './errors.ts';
 import { Expiry } from './expiry.ts';
@@ -8,6 +9,7 @@ import type { Limits } from './limits.ts';
 export interface LifetimeOptions {
   readonly limits: Limits;
   readonly sendPing: () => void;
+  readonly onExceeded: (limit: LimitName) => void;
   readonly onEnd: (disconnect: Disconnect) => void;
 }
 
@@ -22,13 +24,13 @@ export class Lifetime {
   readonly #heartbeat: Heartbeat;
 
   constructor(options: LifetimeOptions) {
-    const { limits, sendPing, onEnd } = options;
+    const { limits, sendPing } = options;
     this.#options = options;
     this.#heartbeat = new Heartbeat({
       pingIntervalMs: limits.pingIntervalMs,
       pongTimeoutMs: limits.pongTimeoutMs,
       sendPing,
-      onNoPong: () => onEnd(disconnects.noPong),
+      onNoPong: () => this.#late('pongTimeoutMs', disconnects.noPong),
     });
   }
 
@@ -39,8 +41,8 @@ export class Lifetime {
 
   /** It must connect, or leave, in time. */
   expectClient(): void {
-    const { limits, onEnd } = this.#options;
-    this.#deadline.set(limits.connectDeadlineMs, () => onEnd(disconnects.stale));
+    const late = () => this.#late('connectDeadlineMs', disconnects.stale);
+    this.#deadline.set(this.#options.limits.connectDeadlineMs, late);
   }
 
   /** It has: from here on lateness is ours. */
@@ -72,5 +74,10 @@ export class Lifetime {
     this.#deadline.clear();
     this.#expiry.clear();
     this.#heartbeat.stop();
+  }
+
+  #late(limit: LimitName, disconnect: Disconnect): void {
+    this.#options.onExceeded(limit);
+    this.#options.onEnd(disconnect);
   }
 }

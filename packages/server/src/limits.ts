@@ -10,7 +10,10 @@ export interface HistoryLimits {
 
 /** What one tenant may use of a node. The platform counts as a tenant of its own. */
 export interface TenantLimits {
-  /** Connections of one user; one more ends with 3504. Anonymous ones do not count. Default 20. */
+  /**
+   * Connections of one user; one more ends with 3504, unless others give no sign of life. Anonymous
+   * ones do not count. Default 20.
+   */
   readonly maxConnectionsPerUser: number;
   /** Connections of the tenant; one more ends with 3504. Default 5,000. */
   readonly maxConnectionsPerTenant: number;
@@ -21,7 +24,10 @@ export interface TenantLimits {
   readonly publishesPerSecond: number;
   /** Publications that may come at once. Default 2,000. */
   readonly publishBurst: number;
-  /** Bytes per second written to the tenant's sessions; more waits its turn. Default 10 MiB. */
+  /**
+   * Bytes per second written to the tenant's sessions; more waits its turn, and `history` and
+   * `presence` get error 111. Default 10 MiB.
+   */
   readonly fanOutBytesPerSecond: number;
   /** Bytes that may be written at once. Default 20 MiB. */
   readonly fanOutBurstBytes: number;
@@ -40,8 +46,8 @@ export interface Limits extends TenantLimits {
   /** Fragments of one message from a client; more closes with 1008. Default 64. */
   readonly maxFragments: number;
   /**
-   * Commands in one frame; more closes with 3501. A client that comes back sends its connect and all
-   * its subscribes in one. Default 192.
+   * Commands in one frame; more closes with 3501. Above `maxSubscriptions`, because a client that
+   * comes back sends its connect and all its subscribes in one. Default 192.
    */
   readonly maxCommandsPerFrame: number;
   /** How deep a command's JSON may be nested; more closes with 3501. Default 32. */
@@ -52,7 +58,10 @@ export interface Limits extends TenantLimits {
   readonly maxQueuedBytes: number;
   /** Lines waiting for one client; more closes with 3008. Default 10,000. */
   readonly maxQueuedLines: number;
-  /** Milliseconds that lines may wait without any progress; then 3008. Default 10 s. */
+  /**
+   * Milliseconds that lines may wait without any progress; then 3008. What the socket has (64 KiB) is
+   * not counted: there it is the pong that is missed. Default 10 s.
+   */
   readonly writeStallMs: number;
   /** Bytes of publications in one reply; more is not recovered. Default 512 KiB. */
   readonly maxRecoveryBytes: number;
@@ -67,6 +76,10 @@ export interface Limits extends TenantLimits {
    * greatest size; more closes with 3013. Default 512.
    */
   readonly maxPendingCommands: number;
+  /** Bytes per second from a client; more closes with 3013. Default 128 KiB. */
+  readonly inboundBytesPerSecond: number;
+  /** Bytes that may come at once. Default 1 MiB. */
+  readonly inboundBurstBytes: number;
   /** Commands per second, other than subscribes and refreshes; each more gets error 111. Default 50. */
   readonly commandsPerSecond: number;
   /** Commands that may come at once. Default 100. */
@@ -90,6 +103,11 @@ export interface Limits extends TenantLimits {
   /** Milliseconds that a client has for its pong; then 3012. Default 8 s. */
   readonly pongTimeoutMs: number;
   /**
+   * Milliseconds in which a user's connections must give a sign of life when one more comes than
+   * there may be; those that do not are ended with 3012 to make space. Default 2 s.
+   */
+  readonly probeTimeoutMs: number;
+  /**
    * Milliseconds before its end at which a token's client is told to bring a new one. Default 10 s.
    */
   readonly tokenLeadMs: number;
@@ -103,7 +121,10 @@ export interface Limits extends TenantLimits {
   readonly handshakesPerSecond: number;
   /** Handshakes that may come at once. Default 3,000. */
   readonly handshakeBurst: number;
-  /** Sockets that may wait for their connect to be authenticated; more get 503. Default 1,000. */
+  /**
+   * Sockets that may wait for their connect to be authenticated; more get 503, unless the oldest has
+   * said nothing for a second and makes space. Default 1,000.
+   */
   readonly maxUnauthenticated: number;
   /** Of these, from one address; more get 429. Default 200. */
   readonly maxUnauthenticatedPerAddress: number;
@@ -173,6 +194,8 @@ export const defaultLimits: Limits = {
   maxPresenceClients: 200,
   maxSubscriptions: 128,
   maxPendingCommands: 512,
+  inboundBytesPerSecond: 128 * KIB,
+  inboundBurstBytes: MIB,
   commandsPerSecond: 50,
   commandBurst: 100,
   subscribesPerSecond: 20,
@@ -184,6 +207,7 @@ export const defaultLimits: Limits = {
   pingsPerSecond: 10,
   pingIntervalMs: 25 * SECOND_MS,
   pongTimeoutMs: 8 * SECOND_MS,
+  probeTimeoutMs: 2 * SECOND_MS,
   tokenLeadMs: 10 * SECOND_MS,
   tokenGraceMs: 5 * SECOND_MS,
   maxConnections: 20_000,

@@ -6,7 +6,7 @@ import {
   Registry,
 } from 'prom-client';
 import { type CountName, countHelp } from './counters.ts';
-import type { NodeStats } from './node.ts';
+import type { NodeStats } from './stats.ts';
 
 /** A node's metrics, without any label that names a tenant or a user. */
 export class Metrics {

@@ -9,7 +9,8 @@ import {
 import type { AddressInfo } from 'node:net';
 import { describeError, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
-import type { NodeStats, Readiness } from './node.ts';
+import type { Readiness } from './node.ts';
+import type { NodeStats } from './stats.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** What monitoring needs of a node. */

@@ -12,7 +12,7 @@ import {
 } from './broker/broker.ts';
 import { MemoryBroker } from './broker/memory.ts';
 import { Connections } from './connections.ts';
-import { Counters, type Counts, type LimitName } from './counters.ts';
+import { Counters, type LimitName } from './counters.ts';
 import { disconnects } from './errors.ts';
 import { EventLoopMonitor } from './event-loop.ts';
 import { FanOut } from './fan-out.ts';
@@ -22,8 +22,10 @@ import { type HistoryLimits, type Limits, resolveLimits } from './limits.ts';
 import { consoleLog, describeError, harmlessLog, type Log, ThrottledLog } from './log.ts';
 import { Presences } from './presences.ts';
 import type { Authenticate, Principal } from './principal.ts';
+import { requireOneLine } from './protocol/line.ts';
 import { type RoomRules, Rooms } from './rooms.ts';
 import type { RpcHandlers, SendHandler } from './rpc.ts';
+import type { NodeStats } from './stats.ts';
 import { type LimitsFor, Tenants } from './tenants.ts';
 import { Users } from './users.ts';
 import { withTimeout } from './with-timeout.ts';
@@ -58,7 +60,7 @@ export interface NodePublishOptions {
   readonly info?: ClientInfo;
   /** Where it waits for a slow reader, it gives way to a newer publication with the same key. */
   readonly conflationKey?: string;
-  /** It only follows another that was counted to the tenant's rate. */
+  /** It follows another that the tenant's rate has let pass: refused, it would leave pages stale. */
   readonly isFollowUp?: boolean;
 }
 
@@ -74,26 +76,6 @@ export interface DrainOptions {
 
 /** Does a node take newcomers, and if not, why? */
 export type Readiness = 'starting' | 'ready' | 'overloaded' | 'draining';
-
-/** Counters and sizes of a node. */
-export interface NodeStats {
-  readonly connections: number;
-  /** Of the connections, those that nobody has authenticated yet. */
-  readonly unauthenticated: number;
-  readonly subscriptions: number;
-  readonly channels: number;
-  /** Tenants, the platform included, that this node has to do with. */
-  readonly tenants: number;
-  readonly eventLoopLagMs: number;
-  /** What happened since the node was made. */
-  readonly counts: Readonly<Counts>;
-  /** How often each limit was exceeded. */
-  readonly limits: Readonly<Record<LimitName, number>>;
-  /** Connections that this server ended, by code. */
-  readonly disconnects: Readonly<Record<string, number>>;
-  /** Error replies, by code. */
-  readonly errors: Readonly<Record<string, number>>;
-}
 
 /** One server process's real-time engine: hub and broker, and the rules between them. */
 export class Node {
@@ -154,6 +136,7 @@ export class Node {
       fanOut: this.#fanOut,
       tenantOf,
       onDelivered: () => this.counters.count('deliveries'),
+      onPresenceDropped: () => this.counters.count('presenceChangesDropped'),
       onIsolationViolation: (subscriber, channel) => this.#violated(subscriber, channel),
     });
     this.#following = new Following(this.#broker, (channel) => this.#hub.has(channel));
@@ -188,7 +171,7 @@ export class Node {
     await this.connections.emptied();
     this.#fanOut.stop();
     this.#eventLoop.stop();
-    this.presences.stop();
+    await this.presences.stop();
     this.tenants.stop();
     await this.#following.settled();
     await this.#broker.stop();
@@ -205,10 +188,10 @@ export class Node {
     data: string,
     { isFollowUp = false, ...options }: NodePublishOptions = {},
   ): Promise<StreamPosition> {
-    // Lines are what a frame is made of: this text would break its receivers, again on each recovery.
-    if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
+    requireOneLine(data);
     const key = channelKey(channel);
-    if (!isFollowUp) this.#checkRate(channel);
+    if (isFollowUp) this.tenants.of(channel.realm).publishes.charge(1);
+    else this.#checkRate(channel);
     const { publishTimeoutMs } = this.limits;
     const late = () =>
       new PublishTimeoutError(`The broker did not answer in ${publishTimeoutMs} ms`);
@@ -222,6 +205,7 @@ export class Node {
       return position;
     } catch (error) {
       this.counters.count('publicationsFailed');
+      if (error instanceof PublishTimeoutError) this.exceeded('publishTimeoutMs');
       throw error;
     }
   }

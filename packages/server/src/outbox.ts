@@ -15,8 +15,8 @@ export interface OutboxOptions {
 
 /** Bytes that the socket is given ahead of what the network takes: what waits here can still change. */
 const SOCKET_BYTES = 64 * 1024;
-/** A look at whether it has drained. */
-const DRAIN_MS = 5;
+/** What replies leave free of the queue. */
+const PUSH_SHARE = 1 / 4;
 /** Places of lines that gave way that are not worth looking for. */
 const SPARE_PLACES = 64;
 /** Around each line in a frame: its newline. */
@@ -41,27 +41,16 @@ export class Outbox {
   /** The socket has enough: the next frame follows when it has written this one. */
   #isWaiting = false;
   #isClosed = false;
-  #onDrained: ((isDrained: boolean) => void)[] = [];
 
   constructor(options: OutboxOptions) {
     this.#options = options;
   }
 
-  /** Bytes that one reply may have now: half of what is free, so that pushes find room beside it. */
-  get room(): number {
+  /** Bytes that one reply may have now: what is free, but for a quarter that is left to pushes. */
+  get space(): number {
     const { transport, limits } = this.#options;
     const used = this.#queuedBytes + this.#heldBytes + transport.bufferedBytes;
-    return (limits.maxQueuedBytes - used) / 2;
-  }
-
-  /** Resolves when the socket has taken what waits, soon if nothing does; `false`: it never will. */
-  async drained(): Promise<boolean> {
-    if (this.#isClosed) return false;
-    return await new Promise((resolve) => {
-      this.#onDrained.push(resolve);
-      // Not at once: who is told finds what he waits for, or asks again.
-      setTimeout(() => this.flush(), DRAIN_MS);
-    });
+    return limits.maxQueuedBytes * (1 - PUSH_SHARE) - used;
   }
 
   write(line: Line): void {
@@ -92,7 +81,6 @@ export class Outbox {
   flush(): void {
     this.#isScheduled = false;
     while (this.#queuedLines > 0 && !this.#isWaiting && !this.#isClosed) this.#sendFrame();
-    if (!this.#isWaiting) this.#tellDrained(true);
   }
 
   /** Sends all that waits, whatever the socket has: there will be no later. */
@@ -104,7 +92,6 @@ export class Outbox {
   discard(): void {
     this.#isClosed = true;
     this.#forgetLines();
-    this.#tellDrained(false);
   }
 
   #schedule(): void {
@@ -160,10 +147,6 @@ export class Outbox {
       stallMs: limits.writeStallMs,
       onStall: () => onSlow('writeStallMs'),
     });
-  }
-
-  #tellDrained(isDrained: boolean): void {
-    for (const resolve of this.#onDrained.splice(0)) resolve(isDrained);
   }
 
   #onWritten(): void {

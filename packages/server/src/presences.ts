@@ -39,8 +39,10 @@ export class Presences {
     this.#naming.unref();
   }
 
-  stop(): void {
+  /** Resolves when the broker has been told of all that have gone. */
+  async stop(): Promise<void> {
     clearInterval(this.#naming);
+    await this.#steps.settled();
   }
 
   /** Resolves when the broker knows: before the subscribe's reply. */
@@ -64,7 +66,10 @@ export class Presences {
   }
 
   #nameAgain(): void {
-    for (const present of this.#named) this.#inBackground(this.#name(present));
+    for (const present of this.#named) {
+      // One that hangs is not helped by another behind it.
+      if (!this.#steps.isBusy(stepsOf(present))) this.#inBackground(this.#name(present));
+    }
   }
 
   async #name(present: Present): Promise<void> {

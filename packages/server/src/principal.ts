@@ -65,9 +65,10 @@ export function checkPrincipal(value: Principal): Principal {
   if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
     throw wrong('expiresAt', 'milliseconds since 1970');
   }
-  infoText(info);
+  const text = infoText(info);
   return Object.freeze({
     ...value,
+    ...(text === undefined ? {} : { info: JSON.parse(text) as unknown }),
     userId,
     realm: realm.kind === 'tenant' ? Object.freeze(tenantRealm(realm.tenantId)) : PLATFORM,
     roles: Object.freeze([...roles]),

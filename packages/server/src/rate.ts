@@ -31,6 +31,12 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes, whatever is there, and may leave a debt: for what cannot be refused. */
+  charge(count: number, now: number = performance.now()): void {
+    this.#fill(now);
+    this.#tokens -= count;
+  }
+
   /** Milliseconds until something is there again; 0: now. */
   waitMs(now: number = performance.now()): number {
     this.#fill(now);

@@ -2,6 +2,7 @@ import type { History, Publication, StreamPosition } from './broker/broker.ts';
 import type { Node } from './node.ts';
 import type { RecoverRequest } from './protocol/command.ts';
 import { publicationBody, type SubscribeResult } from './protocol/reply.ts';
+import type { ReplySpace } from './reply-space.ts';
 import type { Subscription } from './subscription.ts';
 import type { TimeBudget } from './time-budget.ts';
 
@@ -35,50 +36,39 @@ export class ReplyBudget implements RecoveryBudget {
   }
 }
 
-/** The queue that a reply goes to, as much of it as a budget needs. */
-export interface ReplyQueue {
-  /** Bytes that one reply may have now. */
-  readonly room: number;
-  /** Sets bytes aside; a negative number gives them back. */
-  hold(bytes: number): void;
-  /** Resolves when something has left; `false` when nothing will. */
-  drained(): Promise<boolean>;
-}
-
 /**
- * As much as the client's queue has room for: a client that comes back recovers all its rooms at once,
- * and their replies must fit into the queue together. What does not fit yet waits for what is before
- * it, as long as the command's time allows.
+ * As much as the client's queue has space for; what does not fit yet waits, as long as the command's
+ * time allows.
  */
 export class QueueBudget implements RecoveryBudget {
-  readonly #queue: ReplyQueue;
+  readonly #space: ReplySpace;
   readonly #maxBytes: number;
   readonly #time: TimeBudget;
-  #heldBytes = 0;
+  #takenBytes = 0;
+  #isReleased = false;
 
-  constructor(queue: ReplyQueue, maxBytes: number, time: TimeBudget) {
-    this.#queue = queue;
+  constructor(space: ReplySpace, maxBytes: number, time: TimeBudget) {
+    this.#space = space;
     this.#maxBytes = maxBytes;
     this.#time = time;
   }
 
   async take(publications: readonly Publication[]): Promise<boolean> {
     const bytes = sizeOf(publications);
-    if (bytes > this.#maxBytes) return false;
-    while (bytes > this.#queue.room) {
-      // oxlint-disable-next-line no-await-in-loop -- each time something has left
-      const isDrained = await this.#time.patience(this.#queue.drained(), false);
-      if (!isDrained) return false;
-    }
-    this.#heldBytes += bytes;
-    this.#queue.hold(bytes);
-    return true;
+    if (bytes > this.#maxBytes || this.#isReleased) return false;
+    if (!(await this.#space.take(bytes, this.#time.patienceMs))) return false;
+    this.#takenBytes += bytes;
+    if (!this.#isReleased) return true;
+    this.release(); // too late: its command has been answered
+    return false;
   }
 
   /** Gives back what was set aside: the reply is written now, or never. */
   release(): void {
-    this.#queue.hold(-this.#heldBytes);
-    this.#heldBytes = 0;
+    this.#isReleased = true;
+    const bytes = this.#takenBytes;
+    this.#takenBytes = 0;
+    if (bytes > 0) this.#space.release(bytes);
   }
 }
 
@@ -108,7 +98,11 @@ export async function join(
   if (!node.keepsHistory(channel)) return { subscription, result: {}, position: null };
   const history = await node.history(channel, recover?.offset ?? null);
   const result = await recoverFrom(history, recover, budget);
-  if (recover) node.counters.count(result.recovered ? 'recovered' : 'unrecovered');
+  if (recover && !subscription.hasEnded) {
+    node.counters.count(result.recovered ? 'recovered' : 'unrecovered');
+    const isTooMuch = !result.recovered && isUnbroken(history, recover);
+    if (isTooMuch) node.exceeded('maxRecoveryBytes', { client: subscription.id });
+  }
   return { subscription, result, position: history.top };
 }
 

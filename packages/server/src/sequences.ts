@@ -14,6 +14,11 @@ export class Sequences {
     }
   }
 
+  /** Is a step of this key under way? */
+  isBusy(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Resolves when the steps that were under way are done. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#tails.values());

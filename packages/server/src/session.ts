@@ -11,7 +11,6 @@ import {
   isDisconnect,
   ProtocolError,
   protocolErrors,
-  unsubscribed,
 } from './errors.ts';
 import { announced } from './expiry.ts';
 import { Lifetime } from './lifetime.ts';
@@ -23,6 +22,7 @@ import { type Command, decodeFrame, type SizedCommand } from './protocol/command
 import type { Line } from './protocol/line.ts';
 import { errorReply, messagePush, PING, refreshPush } from './protocol/reply.ts';
 import type { Joined } from './recovery.ts';
+import { ReplySpace } from './reply-space.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
@@ -50,7 +50,8 @@ export class Session implements SubscriptionOwner, Connection {
   readonly node: Node;
   readonly address: string;
   readonly #transport: Transport;
-  readonly outbox: Outbox;
+  readonly replySpace: ReplySpace;
+  readonly #outbox: Outbox;
   readonly #lifetime: Lifetime;
   readonly subscriptions: Subscriptions;
   readonly #commands: CommandQueue;
@@ -72,15 +73,17 @@ export class Session implements SubscriptionOwner, Connection {
     this.#transport = transport;
     this.#handshake = handshake;
     this.subscriptions = new Subscriptions(this);
-    this.outbox = new Outbox({
+    this.#outbox = new Outbox({
       transport,
       limits,
       onSlow: (limit) => this.#onSlow(limit),
       onConflated: () => node.counters.count('conflated'),
     });
+    this.replySpace = new ReplySpace(this.#outbox);
     this.#lifetime = new Lifetime({
       limits,
       sendPing: () => this.write(PING),
+      onExceeded: this.#exceeded,
       onEnd: (disconnect) => this.close(disconnect),
     });
     this.#rates = new ClientRates({ limits, onExceeded: this.#exceeded });
@@ -112,6 +115,10 @@ export class Session implements SubscriptionOwner, Connection {
     return this.#refreshable;
   }
 
+  get isSilent(): boolean {
+    return this.#handshake !== null;
+  }
+
   /** Has its token's end passed? It lives on for its grace, and may only refresh. */
   get isOver(): boolean {
     return this.#lifetime.isOver;
@@ -122,6 +129,7 @@ export class Session implements SubscriptionOwner, Connection {
     if (this.#isClosed) return;
     try {
       if (this.#isRefused) throw disconnects.badRequest;
+      this.#rates.admitFrame(frame);
       const { limits } = this.node;
       const commands = decodeFrame(frame, { limits, onExceeded: this.#exceeded });
       this.#commands.add(commands.flatMap((command) => this.#forQueue(command)));
@@ -140,7 +148,7 @@ export class Session implements SubscriptionOwner, Connection {
   close(disconnect: Disconnect): void {
     if (this.#isClosed) return;
     const isSlow = disconnect === disconnects.slow;
-    if (!isSlow) this.outbox.flushAll();
+    if (!isSlow) this.#outbox.flushAll();
     this.#leave();
     if (disconnect !== disconnects.connectionClosed) {
       this.node.counters.countDisconnect(disconnect.code);
@@ -159,11 +167,11 @@ export class Session implements SubscriptionOwner, Connection {
   }
 
   write(line: Line): void {
-    this.outbox.write(line);
+    this.#outbox.write(line);
   }
 
   hold(bytes: number): void {
-    this.outbox.hold(bytes);
+    this.#outbox.hold(bytes);
   }
 
   /**
@@ -233,12 +241,10 @@ export class Session implements SubscriptionOwner, Connection {
 
   async leaveRoom(room: string): Promise<void> {
     await this.#commands.connected;
-    const present = this.subscriptions.get(room);
-    if (present) this.subscriptions.end(present, unsubscribed.server);
+    this.subscriptions.endRoom(room, () => true);
     // A client whose wish is just being decided would come in behind us.
     await this.#commands.settled(room);
-    const late = this.subscriptions.get(room);
-    if (late && !late.isServerSide) this.subscriptions.end(late, unsubscribed.server);
+    this.subscriptions.endRoom(room, ({ isServerSide }) => !isServerSide);
   }
 
   async probe(timeoutMs: number): Promise<void> {
@@ -336,7 +342,8 @@ export class Session implements SubscriptionOwner, Connection {
     this.#handshake = null;
     this.#refreshable = null;
     this.#lifetime.end();
-    this.outbox.discard();
+    this.#outbox.discard();
+    this.replySpace.close();
     this.subscriptions.close();
   }
 }

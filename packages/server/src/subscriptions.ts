@@ -6,6 +6,7 @@ import type { Subscription } from './subscription.ts';
 
 /** The session that they belong to, as much of it as they need. */
 export interface SubscriptionsOwner {
+  readonly id: string;
   readonly node: Node;
   write(line: Line): void;
   close(disconnect: Disconnect): void;
@@ -21,9 +22,12 @@ export class Subscriptions {
     this.#session = session;
   }
 
-  /** Are there as many as there may be? */
-  get isFull(): boolean {
-    return this.#byName.size >= this.#session.node.limits.maxSubscriptions;
+  /** May there be so many more? */
+  hasSpaceFor(count: number): boolean {
+    const { node, id } = this.#session;
+    if (this.#byName.size + count <= node.limits.maxSubscriptions) return true;
+    node.exceeded('maxSubscriptions', { client: id });
+    return false;
   }
 
   get(wireName: string): Subscription | undefined {
@@ -47,6 +51,12 @@ export class Subscriptions {
   end(subscription: Subscription, reason: Unsubscribed): void {
     this.remove(subscription);
     this.#session.write(unsubscribePush(subscription.wireName, reason));
+  }
+
+  /** The server ends the one in this room, if it is meant. */
+  endRoom(room: string, isMeant: (subscription: Subscription) => boolean): void {
+    const subscription = this.#byName.get(room);
+    if (subscription && isMeant(subscription)) this.end(subscription, unsubscribed.server);
   }
 
   /** One has lost its place in the stream: its client is sent to recover. */

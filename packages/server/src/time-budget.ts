@@ -1,4 +1,3 @@
-import { Deadline } from './deadline.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** What remains for the rest of a command when its patience is at an end. */
@@ -23,16 +22,9 @@ export class TimeBudget {
     return await withTimeout(work, this.#remainingMs, () => this.late(step));
   }
 
-  /** Settles as `work` does, or with `otherwise` shortly before the budget is spent: it is no failure. */
-  async patience<T>(work: Promise<T>, otherwise: T): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<T>();
-    const deadline = new Deadline();
-    deadline.set(this.#remainingMs - ANSWER_MS, () => resolve(otherwise));
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      deadline.clear();
-    }
+  /** Milliseconds that a step may take and still leave the rest of the command its time. */
+  get patienceMs(): number {
+    return Math.max(0, this.#remainingMs - ANSWER_MS);
   }
 
   /** What to say when there was no answer. */

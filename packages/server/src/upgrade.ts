@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Refusal } from './admission.ts';
 import { type AddressOf, addressBehind } from './client-address.ts';
+import type { LimitName } from './counters.ts';
 import { disconnects } from './errors.ts';
 import type { Node } from './node.ts';
 import { ANY_ORIGIN, isAllowedOrigin } from './origin.ts';
@@ -154,7 +155,14 @@ function newSocketServer({ limits }: Node): WebSocketServer {
   return new WebSocketServer(options);
 }
 
+/** What ws refuses by itself, by its error's code. */
+const SOCKET_LIMITS: Readonly<Record<string, LimitName>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 'maxMessageBytes',
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 'maxFragments',
+};
+
 function bind(socket: WebSocket, session: Session): void {
+  const { node } = session;
   socket.on('message', (data) => {
     const frame = decodeUtf8(data); // sloppy clients send their JSON in binary frames
     if (frame === null) session.close(disconnects.badRequest);
@@ -164,7 +172,11 @@ function bind(socket: WebSocket, session: Session): void {
   socket.on('close', () => session.closed());
   // ws has already said why with the fitting code. A peer that then keeps its end open would stay
   // a member of its channels until `close`.
-  socket.on('error', () => session.close(disconnects.connectionClosed));
+  socket.on('error', (error: Error & { code?: string }) => {
+    const limit = SOCKET_LIMITS[error.code ?? ''];
+    if (limit) node.exceeded(limit, { client: session.id });
+    session.close(disconnects.connectionClosed);
+  });
 }
 
 function handshakeOf(request: IncomingMessage, addressOf: AddressOf): Handshake {

@@ -1,6 +1,7 @@
 import { isReservedRoom, isRoom, type Realm } from '@trunkline/contract';
 import type { Connection, Connections } from './connections.ts';
 import { type Disconnect, disconnects } from './errors.ts';
+import { requireOneLine } from './protocol/line.ts';
 
 /** Whose connections: a user of a realm. */
 export interface UserAddress {
@@ -38,7 +39,7 @@ export class Users {
 
   /** Says something to all of them, on no channel; not kept. `data` is JSON text on one line. */
   message(user: UserAddress, data: string): void {
-    if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
+    requireOneLine(data);
     for (const connection of this.#of(user)) connection.message(data);
   }
 

@@ -402,3 +402,15 @@ test('a connection that the server ended for one limit is counted once, under it
     errors: { 108: 6 },
   });
 });
+
+test('more bytes than inboundBytesPerSecond, burst and all, get 3013', async () => {
+  const server = await serve({
+    limits: { inboundBytesPerSecond: NEVER, inboundBurstBytes: 100_000 },
+  });
+  const client = await connected(server, 'acme/eve');
+  client.send({ id: 2, rpc: { data: 'x'.repeat(60_000) } });
+  await client.reply(2);
+  client.send({ id: 3, rpc: { data: 'x'.repeat(60_000) } });
+  expect(await client.closed()).toBe(3013);
+  expect(exceeded(server, 'inboundBytesPerSecond')).toBe(1);
+});

@@ -77,7 +77,7 @@ test('one reply holds so many publications as the limits allow, and the next one
   const { offsets } = await reading(8, { maxHistoryPublications: 3 });
   expect(await offsets({ limit: -1 })).toEqual([1, 2, 3]);
   expect(await offsets({ limit: -1, since: { offset: 3 } })).toEqual([4, 5, 6]);
-  const small = await reading(8, { maxRecoveryBytes: 90 });
+  const small = await reading(8, { maxRecoveryBytes: 350 });
   expect(await small.offsets({ limit: -1 })).toEqual([1, 2, 3]);
 });
 

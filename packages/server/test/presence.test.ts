@@ -153,7 +153,7 @@ test('a client is named again while it is here, and gone when nobody names it an
   const ada = await enter(server, 'acme/ada');
   await new Promise((resolve) => setTimeout(resolve, 250));
   expect(await stats(ada, 3)).toEqual({ num_clients: 1, num_users: 1 });
-  server.node.presences.stop(); // as if the node had died
+  await server.node.presences.stop(); // as if the node had died
   await new Promise((resolve) => setTimeout(resolve, 250));
   expect(await stats(ada, 4)).toEqual({ num_clients: 0, num_users: 0 });
 });

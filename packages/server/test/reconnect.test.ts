@@ -116,3 +116,46 @@ test('connections that live keep their places: one more gets 3504', async () => 
   while (server.node.stats().connections > 1) await turn();
   await connected(server, 'acme/ada');
 });
+
+test('a reader that does not read and recovers much costs no more than its own connection', async () => {
+  const { closes, createSession } = watchSessions();
+  const server = await serve({ rooms, limits: { hookTimeoutMs: 1_000 } }, { createSession });
+  for (const name of names) {
+    for (let n = 0; n < 13; n += 1) await server.node.publish(roomChannel(name), large);
+  }
+  const client = await new RawClient(server.url).open();
+  const recover = { recover: true, offset: 0, epoch: '' };
+  const subscribes = names.map((channel, n) => ({ id: n + 2, subscribe: { channel, ...recover } }));
+  client.socket.pause();
+  client.send({ id: 1, connect: { token: 'acme/ada' } }, ...subscribes);
+  let worst = 0;
+  for (let last = performance.now(), end = last + 1_500; last < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const now = performance.now();
+    worst = Math.max(worst, now - last);
+    last = now;
+  }
+  expect(worst).toBeLessThan(300); // the loop went on turning
+  client.socket.resume();
+  const replies = await Promise.all(subscribes.map(({ id }) => client.reply(id)));
+  for (const { subscribe } of replies) expect(subscribe).toMatchObject({ was_recovering: true });
+  expect(closes).toEqual([]);
+});
+
+test('asking again and again does not keep a dead connection alive', async () => {
+  const limits = { maxConnectionsPerUser: 1, probeTimeoutMs: 300 };
+  const server = await serve({ limits });
+  const dead = await connected(server, 'acme/ada');
+  const begin = performance.now();
+  const more = await Promise.all(
+    Array.from({ length: 4 }, async (_, n) => {
+      await new Promise((resolve) => setTimeout(resolve, n * 80));
+      const client = await new RawClient(server.url).open();
+      client.send({ id: 1, connect: { token: 'acme/ada' } });
+      return client;
+    }),
+  );
+  expect(await dead.closed()).toBe(3012);
+  expect(performance.now() - begin).toBeLessThan(1_000);
+  expect(more).toHaveLength(4);
+});

@@ -117,9 +117,14 @@ test('a connection whose token has ended may only refresh, and ends after its gr
     });
   }
   // 109 would end the room of a stock client for good: it is to ask again
-  const { error } = await client.ask(20, { subscribe: { channel: 'open:2' } });
-  expect(error).toMatchObject({ code: 100, temporary: true });
-  expect(await client.ask(21, { unsubscribe: { channel: 'open:1' } })).toHaveProperty(
+  for (const [index, command] of [
+    { subscribe: { channel: 'open:2' } },
+    { sub_refresh: { channel: 'open:1', token: 'x' } },
+  ].entries()) {
+    const { error } = await client.ask(20 + index, command);
+    expect(error).toMatchObject({ code: 100, temporary: true });
+  }
+  expect(await client.ask(30, { unsubscribe: { channel: 'open:1' } })).toHaveProperty(
     'unsubscribe',
   );
   expect(await client.closed()).toBe(3005);

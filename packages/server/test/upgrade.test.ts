@@ -220,3 +220,14 @@ test('a peer that is told 1009 and keeps its socket open leaves its channels at 
 function masked(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
 }
+
+test('who has connected and says nothing makes space for others after a second', async () => {
+  const server = await serve({ limits: { maxUnauthenticated: 2 } });
+  const silent = [await new RawClient(server.url).open(), await new RawClient(server.url).open()];
+  expect((await upgrade(server.url)).status).toBe(503);
+  await new Promise((resolve) => setTimeout(resolve, 1_050));
+  const client = await connected(server, 'acme/ada');
+  expect(await silent[0]?.closed()).toBe(3502);
+  expect(silent[1]?.closeCode).toBeNull();
+  expect(client.closeCode).toBeNull();
+});

@@ -40,8 +40,8 @@ export class ItemStore {
       bytes -= sizeOf(oldest);
     }
     this.#resize(stream, bytes);
-    this.#makeRoom(this.#byTenant.get(stream.tenantId), this.#maxBytesPerTenant);
-    this.#makeRoom(this.#all, this.#maxBytes);
+    this.#makeSpace(this.#byTenant.get(stream.tenantId), this.#maxBytesPerTenant);
+    this.#makeSpace(this.#all, this.#maxBytes);
   }
 
   /** Takes a stream's items away. */
@@ -58,7 +58,7 @@ export class ItemStore {
     stream.bytes = bytes;
   }
 
-  #makeRoom(shelf: Shelf | undefined, maxBytes: number): void {
+  #makeSpace(shelf: Shelf | undefined, maxBytes: number): void {
     if (!shelf) return;
     for (const stream of shelf.streams) {
       if (shelf.bytes <= maxBytes) return;

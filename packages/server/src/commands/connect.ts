@@ -12,9 +12,6 @@ import { askPrincipal } from './authenticate.ts';
 import { awaitHook } from './hook.ts';
 import { newSubscription } from './server-side.ts';
 
-/** A live client answers a ping in a fraction of this. */
-const PROBE_MS = 2_000;
-
 /** `connect`: who is it, what is theirs from the start, the reply, then the live stream. */
 export async function connect(
   session: Session,
@@ -24,7 +21,7 @@ export async function connect(
 ): Promise<void> {
   const handshake = handshakeWith(session, request);
   const principal = await authenticate(session, handshake, time);
-  await makeRoom(session, principal);
+  await makeSpace(session, principal, time);
   session.enter(principal, handshake);
   const targets = await ownTargets(session, principal, time);
   const joining = joinOwnChannels(session, targets, request);
@@ -56,10 +53,15 @@ async function authenticate(
  * After a change of network all of a user's connections come again while the old ones still count.
  * Where one more would be too many, those that give no sign of life are ended first.
  */
-async function makeRoom(session: Session, { realm, userId }: Principal): Promise<void> {
-  const { connections } = session.node;
+async function makeSpace(
+  session: Session,
+  { realm, userId }: Principal,
+  time: TimeBudget,
+): Promise<void> {
+  const { connections, limits } = session.node;
   if (!connections.isFullFor(realm, userId)) return;
-  const probes = connections.of(realm, userId).map((connection) => connection.probe(PROBE_MS));
+  const timeoutMs = Math.min(limits.probeTimeoutMs, time.patienceMs);
+  const probes = connections.of(realm, userId).map((connection) => connection.probe(timeoutMs));
   await session.whileOpen(Promise.all(probes));
 }
 
@@ -95,10 +97,7 @@ async function joinOwnChannels(
   { subs }: ConnectRequest,
 ): Promise<Joined[]> {
   const { node } = session;
-  if (targets.length > node.limits.maxSubscriptions) {
-    node.exceeded('maxSubscriptions', { client: session.id });
-    throw disconnects.channelLimit;
-  }
+  if (!session.subscriptions.hasSpaceFor(targets.length)) throw disconnects.channelLimit;
   const budget = new ReplyBudget(node.limits.maxRecoveryBytes);
   const subscriptions = targets.map((target) => newSubscription(session, { target }));
   for (const subscription of subscriptions) session.subscriptions.add(subscription);

@@ -54,7 +54,8 @@ function refuseExpired({ method }: Command): void {
     case 'send':
       throw disconnects.expired; // there is no reply to put it in
     case 'subscribe':
-      // 109 would be read as "bring another subscription token"; it will be asked for again.
+    case 'sub_refresh':
+      // 109 would be read as the end of the subscription; this way it will be asked for again.
       throw protocolErrors.internal;
     default:
       throw protocolErrors.tokenExpired;

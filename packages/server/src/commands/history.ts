@@ -7,7 +7,7 @@ import { ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { requireReader } from './authorize.ts';
-import { writeLarge } from './large-reply.ts';
+import { itemBytes, writeLarge } from './large-reply.ts';
 
 /** `history`: a piece of a room's past, and where its stream stands. */
 export async function history(
@@ -28,9 +28,8 @@ export async function history(
   if (since && since.epoch !== '' && since.epoch !== past.top.epoch) {
     throw protocolErrors.unrecoverable;
   }
-  const publications = select(past, request, session.node.limits.maxHistoryPublications);
-  const fitting = within(session.node.limits.maxRecoveryBytes, publications);
-  writeLarge(session, historyReply(id, { publications: fitting, top: past.top }));
+  const publications = fitting(session, select(past, request));
+  writeLarge(session, historyReply(id, { publications, top: past.top }));
 }
 
 /** Where to begin to read; `null`: the top alone. */
@@ -39,12 +38,9 @@ function afterOffset({ limit, since, reverse }: HistoryRequest): number | null {
   return reverse ? 0 : (since?.offset ?? 0);
 }
 
-function select(
-  { publications }: History,
-  { limit, since, reverse }: HistoryRequest,
-  maxPublications: number,
-): readonly Publication[] {
-  const count = Math.min(limit < 0 ? Infinity : limit, maxPublications);
+function select({ publications }: History, request: HistoryRequest): readonly Publication[] {
+  const { limit, since, reverse } = request;
+  const count = limit < 0 ? Infinity : limit;
   if (!reverse) return publications.slice(0, count);
   return before(publications, since).toReversed().slice(0, count);
 }
@@ -56,9 +52,17 @@ function before(
   return since ? publications.filter(({ offset }) => offset < since.offset) : publications;
 }
 
-/** The first of them, as many as one reply may carry. */
-function within(maxBytes: number, publications: readonly Publication[]): readonly Publication[] {
-  const budget = new ReplyBudget(maxBytes);
-  const end = publications.findIndex((publication) => !budget.take([publication]));
-  return end < 0 ? publications : publications.slice(0, end);
+/** The first of them, as many as one reply may have; the client asks for the rest from there. */
+function fitting(session: Session, publications: readonly Publication[]): readonly Publication[] {
+  const { limits } = session.node;
+  const budget = new ReplyBudget(itemBytes(session));
+  const end = publications.findIndex(
+    (publication, index) => index >= limits.maxHistoryPublications || !budget.take([publication]),
+  );
+  if (end < 0) return publications;
+  const limit = end < limits.maxHistoryPublications ? 'maxRecoveryBytes' : 'maxHistoryPublications';
+  session.node.exceeded(limit, { client: session.id });
+  // None at all would look as if there were none.
+  if (end === 0) throw protocolErrors.tooManyRequests;
+  return publications.slice(0, end);
 }

@@ -24,6 +24,7 @@ export async function awaitHook<T>(
   } catch (error) {
     if (isDisconnect(error) || error instanceof ProtocolError) throw error;
     session.node.hookFailed(name, error, { client: session.id });
+    if (time.isSpent) session.node.exceeded('hookTimeoutMs', { client: session.id });
     throw protocolErrors.internal;
   }
 }

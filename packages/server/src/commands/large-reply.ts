@@ -2,13 +2,20 @@ import { protocolErrors } from '../errors.ts';
 import type { Line } from '../protocol/line.ts';
 import type { Session } from '../session.ts';
 
+/** What stands around the items of a reply, at most. */
+const WRAPPER_BYTES = 256;
+
+/** Bytes that the items of a large reply may have: what may be in one, and what the queue has space for. */
+export function itemBytes({ node, replySpace }: Session): number {
+  return Math.min(node.limits.maxRecoveryBytes, replySpace.now) - WRAPPER_BYTES;
+}
+
 /**
  * Writes a reply that may be large and is asked for as often as the client likes: it counts to its
- * tenant's bytes. Throws error 111 where they are used up, or the client's queue has no room.
+ * tenant's bytes per second. Throws error 111 where they are used up.
  */
 export function writeLarge(session: Session, reply: Line): void {
-  const { node, outbox, principal } = session;
-  if (reply.bytes > outbox.room) throw protocolErrors.tooManyRequests;
+  const { node, principal } = session;
   if (!node.tenants.of(principal.realm).fanOut.borrow(reply.bytes)) {
     node.exceeded('fanOutBytesPerSecond', { client: session.id });
     throw protocolErrors.tooManyRequests;

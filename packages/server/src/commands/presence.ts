@@ -6,7 +6,7 @@ import { presenceReply, presenceStatsReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { requireReader } from './authorize.ts';
-import { writeLarge } from './large-reply.ts';
+import { itemBytes, writeLarge } from './large-reply.ts';
 
 /** `presence`: who is in a room. Of very many, so many as the limit says; the stats count all. */
 export async function presence(
@@ -17,8 +17,7 @@ export async function presence(
 ): Promise<void> {
   const { node } = session;
   const all = await presentIn(session, room, time);
-  const { maxPresenceClients, maxRecoveryBytes } = node.limits;
-  const named = first(all, { count: maxPresenceClients, bytes: maxRecoveryBytes });
+  const named = first(all, { count: node.limits.maxPresenceClients, bytes: itemBytes(session) });
   if (named.length < all.length) node.exceeded('maxPresenceClients', { client: session.id });
   writeLarge(session, presenceReply(id, named));
 }
@@ -42,7 +41,7 @@ function first(
 ): readonly ClientInfo[] {
   let left = bytes;
   const end = infos.findIndex((info, index) => {
-    left -= Buffer.byteLength(clientInfoBody(info)) + info.client.length;
+    left -= Buffer.byteLength(`"${info.client}":${clientInfoBody(info)},`);
     return index >= count || left < 0;
   });
   return end < 0 ? infos : infos.slice(0, end);

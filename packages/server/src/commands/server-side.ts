@@ -40,10 +40,7 @@ export function newSubscription(
 /** Subscribes a live session to a room, as the app decided. One that is subscribed stays as it is. */
 export async function joinServerSide(session: Session, room: string): Promise<void> {
   if (session.subscriptions.get(room)) return;
-  if (session.subscriptions.isFull) {
-    session.node.exceeded('maxSubscriptions', { client: session.id });
-    throw protocolErrors.limitExceeded;
-  }
+  if (!session.subscriptions.hasSpaceFor(1)) throw protocolErrors.limitExceeded;
   const subscription = newSubscription(session, { target: { kind: 'room', room } });
   session.subscriptions.add(subscription);
   try {

@@ -27,7 +27,7 @@ export async function subscribe(
     wish: { hearsPresence: joinLeave, chanInfo: info },
   });
   session.subscriptions.add(subscription);
-  const budget = new QueueBudget(session.outbox, maxRecoveryBytes, time);
+  const budget = new QueueBudget(session.replySpace, maxRecoveryBytes, time);
   try {
     const joined = await joinRoom(session, subscription, request, { time, budget });
     budget.release();
@@ -50,9 +50,7 @@ export function unsubscribe(session: Session, id: number, channel: string): void
 
 function requireFree(session: Session, room: string): void {
   if (session.subscriptions.get(room)) throw protocolErrors.alreadySubscribed;
-  if (!session.subscriptions.isFull) return;
-  session.node.exceeded('maxSubscriptions', { client: session.id });
-  throw protocolErrors.limitExceeded;
+  if (!session.subscriptions.hasSpaceFor(1)) throw protocolErrors.limitExceeded;
 }
 
 async function joinRoom(

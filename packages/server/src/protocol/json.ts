@@ -2,12 +2,14 @@
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const SPACE = 0x20;
 const OPENERS: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const CLOSERS: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 /** Keys that make an object of the app's something else when it copies ours carelessly. */
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 /** Text without any of these holds no forbidden key: most of it is not looked at twice. */
-const SUSPICIOUS = /proto|constructor|\\u/;
+const SUSPICIOUS = /"(?:__proto__|constructor|prototype)"|\\u/;
 
 /**
  * Is this text nested deeper than that? A scan, because a parser would first build it all, and what
@@ -32,8 +34,10 @@ export function hasForbiddenKey(value: unknown, text: string, except: unknown): 
 
 function holdsForbiddenKey(value: unknown, except: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(
-    ([key, child]) => (value !== except && FORBIDDEN.has(key)) || holdsForbiddenKey(child, except),
+  if (Array.isArray(value)) return value.some((item) => holdsForbiddenKey(item, except));
+  const fields = value as Record<string, unknown>;
+  return Object.keys(fields).some(
+    (key) => (value !== except && FORBIDDEN.has(key)) || holdsForbiddenKey(fields[key], except),
   );
 }
 
@@ -50,7 +54,7 @@ export function memberText(text: string, name: string): string | undefined {
     const keyTo = endOfString(text, keyFrom);
     const from = skipSpace(text, skipSpace(text, keyTo) + 1);
     const to = endOfValue(text, from);
-    if (JSON.parse(text.slice(keyFrom, keyTo)) === name) found = text.slice(from, to);
+    if (isKey(text.slice(keyFrom, keyTo), name)) found = text.slice(from, to);
     at = skipSpace(text, to) + 1;
   }
   return found;
@@ -61,8 +65,17 @@ function endOfValue(text: string, from: number): number {
   if (first === QUOTE) return endOfString(text, from);
   if (OPENERS.has(first)) return endOfNested(text, from);
   let at = from;
-  while (at < text.length && !/[\s,\]}]/.test(text.charAt(at))) at += 1;
+  while (at < text.length && !isEndOfScalar(text.charCodeAt(at))) at += 1;
   return at;
+}
+
+function isEndOfScalar(code: number): boolean {
+  return code === COMMA || code <= SPACE || CLOSERS.has(code);
+}
+
+/** Is this quoted text that name, however it is spelt? Few are worth parsing. */
+function isKey(quoted: string, name: string): boolean {
+  return quoted.includes('\\') ? JSON.parse(quoted) === name : quoted === `"${name}"`;
 }
 
 function endOfNested(text: string, from: number): number {
@@ -89,6 +102,6 @@ function endOfString(text: string, from: number): number {
 
 function skipSpace(text: string, from: number): number {
   let at = from;
-  while (at < text.length && text.charCodeAt(at) <= 0x20) at += 1;
+  while (at < text.length && text.charCodeAt(at) <= SPACE) at += 1;
   return at;
 }

@@ -148,7 +148,7 @@ export function messagePush(data: string): Line {
   return toLine(`{"push":{"message":{"data":${data}}}}`);
 }
 
-/** Tells a client that its connection lives longer, or no shorter than for ever. */
+/** Tells a client how long its connection lives now; `null`: until somebody ends it. */
 export function refreshPush(expiry: Expiry | null): Line {
   return toLine(`{"push":{"refresh":{${expiryFields(expiry).join(',')}}}}`);
 }

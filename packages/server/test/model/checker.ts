@@ -265,10 +265,11 @@ function lags(
   const last = ledger.of(channel).findLast(({ outcome }) => outcome === 'accepted');
   if (!isLive || !last) return [];
   if (delivered.some(({ id }) => id === last.id)) return [];
-  // It may have begun after the last one.
+  // It may have begun after the last one: by its place, or where there is none by its turn.
   const { position } = last;
   const isAtTop = position?.epoch === segment?.from?.epoch && position?.offset === segment?.end;
-  return position && isAtTop
+  const beganLater = ledger.turnOf(last.id) < (segment?.callsBefore ?? 0);
+  return (position ? isAtTop : beganLater)
     ? []
     : [`never got to ${last.id} at ${inWords(position)}, the last one`];
 }
