@@ -1,6 +1,12 @@
 import { protocolErrors, type RoomRules } from '@trunkline/server';
 import { Session, type SessionInit } from '@trunkline/server/testing';
-import { Centrifuge, State, SubscriptionState } from 'centrifuge';
+import {
+  Centrifuge,
+  State,
+  type Subscription,
+  type SubscriptionOptions,
+  SubscriptionState,
+} from 'centrifuge';
 import { Centrifuge as Oldest } from 'centrifuge-oldest';
 import { describe, expect, test } from 'vitest';
 import {
@@ -31,6 +37,19 @@ const rooms: RoomRules = {
   'raw:*': { authorize: () => true, publish: 'members', payload: 'json' },
 };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A room that the client has entered. */
+async function entered(
+  client: Centrifuge,
+  name: string,
+  options: Partial<SubscriptionOptions> = {},
+): Promise<Subscription> {
+  const room = client.newSubscription(name, options);
+  room.subscribe();
+  client.connect();
+  await room.ready();
+  return room;
+}
 
 /** Notes every frame that comes in. */
 function watchFrames(frames: string[]) {
@@ -156,23 +175,17 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
     };
     const server = await serve({ rooms: { 'chat:*': { authorize } } });
     const client = server.client('acme/ada', {}, version);
-    const room = client.newSubscription('chat:1', {
+    await entered(client, 'chat:1', {
       minResubscribeDelay: 1,
       maxResubscribeDelay: 5,
     });
-    room.subscribe();
-    client.connect();
-    await room.ready();
     expect(asked).toBe(2);
   });
 
   test('a restart of the memory broker is a gap, never a silent one', async () => {
     const server = await serve({ rooms });
     const client = server.client('acme/ada', {}, version);
-    const room = client.newSubscription('chat:1');
-    room.subscribe();
-    client.connect();
-    await room.ready();
+    const room = await entered(client, 'chat:1');
     const first = eventOf(room, 'publication');
     await server.node.publish(roomChannel('chat:1'), '1');
     await first;
@@ -199,10 +212,7 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
   test('presence, its stats and history are answered in its own words', async () => {
     const server = await serve({ rooms });
     const client = server.client('acme/ada', {}, version);
-    const room = client.newSubscription('chat:1');
-    room.subscribe();
-    client.connect();
-    await room.ready();
+    const room = await entered(client, 'chat:1');
     await server.node.publish(roomChannel('chat:1'), '{"n":1}');
     const { clients } = await room.presence();
     expect(Object.values(clients)).toMatchObject([{ user: 'ada' }]);
@@ -218,10 +228,7 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
   test('it hears who comes and goes', async () => {
     const server = await serve({ rooms });
     const client = server.client('acme/ada', {}, version);
-    const room = client.newSubscription('chat:1', { joinLeave: true });
-    room.subscribe();
-    client.connect();
-    await room.ready();
+    const room = await entered(client, 'chat:1', { joinLeave: true });
     const joined = eventOf<{ info: { user: string } }>(
       room,
       'join',
@@ -285,10 +292,7 @@ describe.each(versions)('centrifuge %s', (_version, version) => {
   test('a subscription that the server ends stays ended', async () => {
     const server = await serve({ rooms });
     const client = server.client('acme/ada', {}, version);
-    const room = client.newSubscription('chat:1');
-    room.subscribe();
-    client.connect();
-    await room.ready();
+    const room = await entered(client, 'chat:1');
     const ended = eventOf<{ code: number }>(room, 'unsubscribed');
     await server.node.users.leaveRoom({ realm: acme, userId: 'ada' }, 'chat:1');
     expect(await ended).toMatchObject({ code: 2000 });
