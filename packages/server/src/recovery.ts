@@ -54,6 +54,7 @@ export class QueueBudget implements RecoveryBudget {
   }
 
   async take(publications: readonly Publication[]): Promise<boolean> {
+    if (publications.length === 0) return true; // who has missed nothing waits for nobody
     const bytes = sizeOf(publications);
     if (bytes > this.#maxBytes || this.#isReleased) return false;
     if (!(await this.#space.take(bytes, this.#time.patienceMs))) return false;

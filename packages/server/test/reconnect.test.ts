@@ -159,3 +159,45 @@ test('asking again and again does not keep a dead connection alive', async () =>
   expect(performance.now() - begin).toBeLessThan(1_000);
   expect(more).toHaveLength(4);
 });
+
+test('replies as large as they may be fit into the queue one after the other', async () => {
+  const { closes, createSession } = watchSessions();
+  const limits = { maxQueuedBytes: 20_000, maxRecoveryBytes: 10_000 };
+  const server = await serve({ rooms, limits }, { createSession });
+  const data = JSON.stringify('x'.repeat(9_960)); // with what is around it just below the limit
+  for (const name of names) await server.node.publish(roomChannel(name), data);
+  const client = await new RawClient(server.url).open();
+  const recover = { recover: true, offset: 0, epoch: '' };
+  const subscribes = names.map((channel, n) => ({ id: n + 2, subscribe: { channel, ...recover } }));
+  client.send({ id: 1, connect: { token: 'acme/ada' } }, ...subscribes);
+  const replies = await Promise.all(subscribes.map(({ id }) => client.reply(id)));
+  expect(replies.map(({ subscribe }) => subscribe?.recovered)).toEqual(names.map(() => true));
+  expect(closes).toEqual([]);
+});
+
+test('who has missed nothing in a room is not told of a gap because of another', async () => {
+  const limits = { hookTimeoutMs: 1_000, maxQueuedBytes: 2_000_000, maxRecoveryBytes: 1_000_000 };
+  const server = await serve({
+    rooms,
+    limits: {
+      ...limits,
+      maxEventBytes: Infinity,
+      history: { size: 9, ttlMs: 60_000, maxBytes: 1e6 },
+    },
+  });
+  const [calm, ...busy] = names as [string, ...string[]];
+  const { epoch } = await server.node.publish(roomChannel(calm), '1');
+  const much = JSON.stringify('x'.repeat(900_000));
+  for (const name of busy) await server.node.publish(roomChannel(name), much);
+  const client = await new RawClient(server.url).open();
+  const asks = busy.map((channel, n) => ({
+    id: n + 3,
+    subscribe: { channel, recover: true, offset: 0, epoch: '' },
+  }));
+  const last = { id: 20, subscribe: { channel: calm, recover: true, offset: 1, epoch } };
+  client.socket.pause();
+  client.send({ id: 1, connect: { token: 'acme/ada' } }, ...asks, last);
+  await new Promise((resolve) => setTimeout(resolve, 900)); // the others' patience is at its end
+  client.socket.resume();
+  expect((await client.reply(20)).subscribe).toMatchObject({ recovered: true });
+});

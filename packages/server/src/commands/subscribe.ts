@@ -30,14 +30,15 @@ export async function subscribe(
   const budget = new QueueBudget(session.replySpace, maxRecoveryBytes, time);
   try {
     const joined = await joinRoom(session, subscription, request, { time, budget });
-    budget.release();
     const expiry = token === undefined ? null : announced(expiresAt, tokenLeadMs);
     session.complete(subscribeReply(id, { ...joined.result, expiry }), [joined]);
     subscription.expireAt(expiresAt, token === undefined ? 0 : tokenGraceMs);
   } catch (error) {
-    budget.release();
     session.subscriptions.remove(subscription);
     throw error;
+  } finally {
+    // Not before the reply is in the queue: the next one would be let in to the same space.
+    budget.release();
   }
 }
 
