@@ -27,6 +27,7 @@ import { type RoomRules, Rooms } from './rooms.ts';
 import type { RpcHandlers, SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
 import { type LimitsFor, Tenants } from './tenants.ts';
+import { Turn } from './turn.ts';
 import { Users } from './users.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -83,6 +84,7 @@ export class Node {
   readonly limits: Limits;
   readonly log: Log;
   readonly counters: Counters = new Counters();
+  readonly turn: Turn = new Turn();
   readonly tenants: Tenants;
   readonly connections: Connections;
   readonly users: Users;

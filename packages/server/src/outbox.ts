@@ -1,70 +1,68 @@
 import type { LimitName } from './counters.ts';
 import type { Limits } from './limits.ts';
+import { Batch } from './protocol/batch.ts';
 import type { Line } from './protocol/line.ts';
-import type { Transport } from './transport.ts';
+import type { SendProgress, Transport } from './transport.ts';
+import type { Turn, Writer } from './turn.ts';
+import { WaitingLines } from './waiting-lines.ts';
 
-/** What an outbox works with. */
-export interface OutboxOptions {
-  readonly transport: Transport;
+/** Whose outbox it is, as much of it as the outbox needs. */
+export interface OutboxOwner {
   readonly limits: Pick<Limits, 'maxQueuedBytes' | 'maxQueuedLines' | 'writeStallMs'>;
+  /** What writes of one turn have in common, for all sessions of a node. */
+  readonly turn: Turn;
   /** The reader is too slow: ends the connection. */
-  readonly onSlow: (limit: LimitName) => void;
+  onSlow(limit: LimitName): void;
   /** A line gave way to a newer one. */
-  readonly onConflated: () => void;
+  onConflated(): void;
 }
 
 /** Bytes that the socket is given ahead of what the network takes: what waits here can still change. */
 const SOCKET_BYTES = 64 * 1024;
 /** What replies leave free of the queue. */
 const PUSH_SHARE = 1 / 4;
-/** Places of lines that gave way that are not worth looking for. */
-const SPARE_PLACES = 64;
-/** Around each line in a frame: its newline. */
-const SEPARATOR_BYTES = 1;
+/** Lines of one turn that are worth sharing with others; more than these wait for themselves. */
+const MAX_BATCH_BYTES = 16 * 1024;
+const MAX_BATCH_LINES = 64;
 
 /**
- * What waits to be sent to one client. Lines written in one turn of the event loop become one frame.
- * Of lines with the same conflation key only the newest waits; apart from that none is ever dropped:
- * when more waits than the limits allow, or for too long, the reader is slow, and that ends the
- * connection.
+ * What waits to be sent to one client. Lines written in one turn of the event loop become one write,
+ * whose bytes are shared with every session that writes the same. When the network takes less than
+ * is written, lines wait: of those with the same conflation key only the newest; apart from that none
+ * is ever dropped: when more waits than the limits allow, or for too long, the reader is slow, and that
+ * ends the connection.
  */
-export class Outbox {
-  readonly #options: OutboxOptions;
-  /** In the order of their writing; a line that gave way has left a `null`. */
-  #lines: (Line | null)[] = [];
-  /** Where in `#lines` a key's line waits. */
-  #keys: Map<string, number> | null = null;
-  #queuedBytes = 0;
-  #queuedLines = 0;
+export class Outbox implements Writer, SendProgress {
+  readonly #owner: OutboxOwner;
+  readonly #transport: Transport;
+  /** What has been written in this turn, while nothing waits. */
+  #batch: Batch | null = null;
+  /** What is too much for a turn, or for the network. */
+  #waiting: WaitingLines | null = null;
   #heldBytes = 0;
   #isScheduled = false;
   /** The socket has enough: the next frame follows when it has written this one. */
-  #isWaiting = false;
+  #isBlocked = false;
   #isClosed = false;
 
-  constructor(options: OutboxOptions) {
-    this.#options = options;
+  constructor(owner: OutboxOwner, transport: Transport) {
+    this.#owner = owner;
+    this.#transport = transport;
   }
 
   /** Bytes that one reply may have now: what is free, but for a quarter that is left to pushes. */
   get space(): number {
-    const { transport, limits } = this.#options;
-    const used = this.#queuedBytes + this.#heldBytes + transport.bufferedBytes;
-    return limits.maxQueuedBytes * (1 - PUSH_SHARE) - used;
+    const used = this.#queuedBytes + this.#heldBytes + this.#transport.bufferedBytes;
+    return this.#owner.limits.maxQueuedBytes * (1 - PUSH_SHARE) - used;
   }
 
+  /** Takes a line; it leaves at the end of the turn. */
   write(line: Line): void {
     if (this.#isClosed) return;
-    this.#conflate(line);
-    const exceeded = this.#exceededBy(line);
-    if (exceeded) {
-      this.#options.onSlow(exceeded);
-      return;
-    }
-    this.#queuedBytes += line.bytes + SEPARATOR_BYTES;
-    this.#queuedLines += 1;
-    this.#lines.push(line);
-    if (!this.#isWaiting) this.#schedule();
+    if (this.#waiting || !this.#join(line)) this.#wait(line);
+    if (this.#isScheduled || this.#isBlocked) return;
+    this.#isScheduled = true;
+    this.#owner.turn.add(this);
   }
 
   /**
@@ -73,126 +71,104 @@ export class Outbox {
    */
   hold(bytes: number): void {
     this.#heldBytes += bytes;
-    const isOver = this.#heldBytes > this.#options.limits.maxQueuedBytes;
-    if (isOver && bytes > 0) this.#options.onSlow('maxQueuedBytes');
+    const isOver = this.#heldBytes > this.#owner.limits.maxQueuedBytes;
+    if (isOver && bytes > 0) this.#owner.onSlow('maxQueuedBytes');
   }
 
-  /** Sends what waits, now, as far as the socket takes it. */
+  /** Sends what was written, now, as far as the socket takes it. */
   flush(): void {
     this.#isScheduled = false;
-    while (this.#queuedLines > 0 && !this.#isWaiting && !this.#isClosed) this.#sendFrame();
+    if (this.#isClosed) return;
+    const batch = this.#batch;
+    if (batch && this.#transport.bufferedBytes + batch.bytes <= SOCKET_BYTES) {
+      this.#batch = null;
+      this.#transport.send(batch);
+      return;
+    }
+    if (batch) this.#startWaiting();
+    while (this.#waiting && !this.#isBlocked && !this.#isClosed) this.#sendWaiting(this.#waiting);
   }
 
   /** Sends all that waits, whatever the socket has: there will be no later. */
   flushAll(): void {
-    if (this.#queuedLines > 0) this.#options.transport.send(this.#takeFrame(Infinity));
+    const rest = this.#batch ?? this.#waiting?.take(Infinity);
+    this.#forget();
+    if (rest) this.#transport.send(rest);
   }
 
   /** Forgets what waits and takes nothing more. */
   discard(): void {
     this.#isClosed = true;
-    this.#forgetLines();
+    this.#forget();
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => this.flush());
-  }
-
-  #exceededBy({ bytes }: Line): LimitName | null {
-    const { transport, limits } = this.#options;
-    const waiting = this.#queuedBytes + transport.bufferedBytes;
-    if (waiting + bytes > limits.maxQueuedBytes) return 'maxQueuedBytes';
-    return this.#queuedLines >= limits.maxQueuedLines ? 'maxQueuedLines' : null;
-  }
-
-  /** Lets an older line of the same key give way. The newer one is written at the end: offsets ascend. */
-  #conflate({ conflationKey }: Line): void {
-    if (conflationKey === undefined) return;
-    this.#keys ??= new Map();
-    const at = this.#keys.get(conflationKey);
-    const older = at === undefined ? null : this.#lines[at];
-    if (at !== undefined && older) {
-      this.#lines[at] = null;
-      this.#queuedBytes -= older.bytes + SEPARATOR_BYTES;
-      this.#queuedLines -= 1;
-      this.#options.onConflated();
-      this.#compact();
-    }
-    this.#keys ??= new Map();
-    this.#keys.set(conflationKey, this.#lines.length);
-  }
-
-  /** Forgets the places of lines that gave way when they are most of all. */
-  #compact(): void {
-    if (this.#lines.length < 2 * this.#queuedLines + SPARE_PLACES) return;
-    this.#lines = this.#lines.filter((line) => line !== null);
-    this.#keys = indexKeys(this.#lines);
-  }
-
-  #sendFrame(): void {
-    const { transport, limits, onSlow } = this.#options;
-    const { bufferedBytes } = transport;
-    const before = this.#queuedBytes;
-    const frame = this.#takeFrame(SOCKET_BYTES - bufferedBytes);
-    const isAhead = bufferedBytes + before - this.#queuedBytes > SOCKET_BYTES;
-    if (this.#queuedLines === 0 && !isAhead) {
-      transport.send(frame);
-      return;
-    }
-    this.#isWaiting = true;
-    transport.send(frame, {
-      onWritten: () => this.#onWritten(),
-      stallMs: limits.writeStallMs,
-      onStall: () => onSlow('writeStallMs'),
-    });
-  }
-
-  #onWritten(): void {
-    this.#isWaiting = false;
+  /** The socket has written what it had. */
+  onWritten(): void {
+    this.#isBlocked = false;
     this.flush();
   }
 
-  /** Lines of about that many bytes, at least one, as one frame. */
-  #takeFrame(maxBytes: number): string {
-    const texts: string[] = [];
-    let bytes = 0;
-    let taken = 0;
-    for (const line of this.#lines) {
-      if (line && texts.length > 0 && bytes + line.bytes > maxBytes) break;
-      taken += 1;
-      if (!line) continue;
-      texts.push(line.text);
-      bytes += line.bytes + SEPARATOR_BYTES;
-    }
-    this.#forgetFirst(taken, texts.length, bytes);
-    return texts.join('\n');
+  get stallMs(): number {
+    return this.#owner.limits.writeStallMs;
   }
 
-  #forgetFirst(count: number, lines: number, bytes: number): void {
-    if (count === this.#lines.length) {
-      this.#forgetLines();
+  onStall(): void {
+    this.#owner.onSlow('writeStallMs');
+  }
+
+  get #queuedBytes(): number {
+    return this.#batch?.bytes ?? this.#waiting?.bytes ?? 0;
+  }
+
+  /** Puts a line into the turn's batch. `false`: it does not fit, or might have to give way. */
+  #join(line: Line): boolean {
+    const batch = this.#batch;
+    const bytes = batch ? batch.bytes + line.bytes : line.bytes;
+    if (line.conflationKey !== undefined || bytes > MAX_BATCH_BYTES) return false;
+    if (batch && batch.length >= Math.min(MAX_BATCH_LINES, this.#owner.limits.maxQueuedLines)) {
+      return false;
+    }
+    this.#batch = batch ? batch.and(line, this.#owner.turn.number) : Batch.of(line);
+    return true;
+  }
+
+  /** Puts a line behind those that wait. */
+  #wait(line: Line): void {
+    const waiting = this.#waiting ?? this.#startWaiting();
+    if (waiting.makeWay(line)) this.#owner.onConflated();
+    const { maxQueuedBytes, maxQueuedLines } = this.#owner.limits;
+    if (waiting.bytes + this.#transport.bufferedBytes + line.bytes > maxQueuedBytes) {
+      this.#owner.onSlow('maxQueuedBytes');
+    } else if (waiting.length >= maxQueuedLines) {
+      this.#owner.onSlow('maxQueuedLines');
+    } else {
+      waiting.add(line);
+    }
+  }
+
+  #startWaiting(): WaitingLines {
+    const waiting = new WaitingLines();
+    for (const line of this.#batch?.lines ?? []) waiting.add(line);
+    this.#batch = null;
+    this.#waiting = waiting;
+    return waiting;
+  }
+
+  #sendWaiting(waiting: WaitingLines): void {
+    const { bufferedBytes } = this.#transport;
+    const batch = waiting.take(SOCKET_BYTES - bufferedBytes);
+    if (waiting.length === 0) this.#waiting = null;
+    if (!batch) return;
+    if (waiting.length === 0 && bufferedBytes + batch.bytes <= SOCKET_BYTES) {
+      this.#transport.send(batch);
       return;
     }
-    this.#lines.splice(0, count);
-    this.#queuedBytes -= bytes;
-    this.#queuedLines -= lines;
-    this.#keys = indexKeys(this.#lines);
+    this.#isBlocked = true;
+    this.#transport.send(batch, this);
   }
 
-  #forgetLines(): void {
-    this.#lines = [];
-    this.#keys = null;
-    this.#queuedBytes = 0;
-    this.#queuedLines = 0;
+  #forget(): void {
+    this.#batch = null;
+    this.#waiting = null;
   }
-}
-
-function indexKeys(lines: readonly (Line | null)[]): Map<string, number> | null {
-  const keys = new Map<string, number>();
-  for (const [at, line] of lines.entries()) {
-    if (line?.conflationKey !== undefined) keys.set(line.conflationKey, at);
-  }
-  return keys.size > 0 ? keys : null;
 }

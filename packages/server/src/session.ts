@@ -14,9 +14,10 @@ import {
 } from './errors.ts';
 import { announced } from './expiry.ts';
 import { Lifetime } from './lifetime.ts';
+import type { Limits } from './limits.ts';
 import { describeError } from './log.ts';
 import type { Node } from './node.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type OutboxOwner } from './outbox.ts';
 import type { Handshake, Principal } from './principal.ts';
 import { type Command, decodeFrame, type SizedCommand } from './protocol/command.ts';
 import type { Line } from './protocol/line.ts';
@@ -27,6 +28,7 @@ import type { Subscription, SubscriptionOwner } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
 import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
+import type { Turn } from './turn.ts';
 
 /** What a session is made from. */
 export interface SessionInit {
@@ -44,7 +46,7 @@ const MAX_PENDING_MESSAGES = 4;
  * The server's side of one connection: from the first byte to the close. Commands start in the
  * order of their arrival, those of one channel one after the other; pushes go out in between.
  */
-export class Session implements SubscriptionOwner, Connection {
+export class Session implements SubscriptionOwner, OutboxOwner, Connection {
   /** The client id: unguessable, new for each connection. */
   readonly id: string = randomUUID();
   readonly node: Node;
@@ -73,12 +75,7 @@ export class Session implements SubscriptionOwner, Connection {
     this.#transport = transport;
     this.#handshake = handshake;
     this.subscriptions = new Subscriptions(this);
-    this.#outbox = new Outbox({
-      transport,
-      limits,
-      onSlow: (limit) => this.#onSlow(limit),
-      onConflated: () => node.counters.count('conflated'),
-    });
+    this.#outbox = new Outbox(this, transport);
     this.replySpace = new ReplySpace(this.#outbox);
     this.#lifetime = new Lifetime({
       limits,
@@ -113,6 +110,14 @@ export class Session implements SubscriptionOwner, Connection {
   /** What a new token is checked with; `null`: this connection has none. */
   get refreshable(): Handshake | null {
     return this.#refreshable;
+  }
+
+  get limits(): Limits {
+    return this.node.limits;
+  }
+
+  get turn(): Turn {
+    return this.node.turn;
   }
 
   get isSilent(): boolean {
@@ -273,9 +278,13 @@ export class Session implements SubscriptionOwner, Connection {
     this.node.exceeded(limit, { client: this.id });
   };
 
-  #onSlow(limit: LimitName): void {
+  onSlow(limit: LimitName): void {
     this.#exceeded(limit);
     this.close(disconnects.slow);
+  }
+
+  onConflated(): void {
+    this.node.counters.count('conflated');
   }
 
   // A pong is taken at once: waiting behind a slow command it would be late. What comes too fast is

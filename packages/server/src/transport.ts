@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { Deadline } from './deadline.ts';
 import type { Disconnect } from './errors.ts';
+import type { Batch } from './protocol/batch.ts';
 
 /** A polite close waits this long for the peer's. */
 export const CLOSE_GRACE_MS = 5_000;
@@ -9,9 +10,9 @@ export const CLOSE_GRACE_MS = 5_000;
 /** What a sender that is behind wants to hear of its frame. */
 export interface SendProgress {
   /** The network has taken it, and all before it. */
-  readonly onWritten: () => void;
+  onWritten(): void;
   /** Nothing has moved for that many milliseconds. */
-  readonly onStall: () => void;
+  onStall(): void;
   readonly stallMs: number;
 }
 
@@ -19,18 +20,21 @@ export interface SendProgress {
 export interface Transport {
   /** Bytes handed over and not yet taken by the network. */
   readonly bufferedBytes: number;
-  /** Sends one frame: one or more lines. */
-  send(frame: string, progress?: SendProgress): void;
+  /** Writes one or more lines, in the transport's own form. */
+  send(batch: Batch, progress?: SendProgress): void;
   /** Says why and closes; destroys the socket when the peer does not answer in time. */
   close(disconnect: Disconnect, graceMs: number): void;
   /** Destroys the socket at once. */
   terminate(): void;
 }
 
-/** A session's transport over a WebSocket. */
+/**
+ * A session's transport over a WebSocket. Frames that are encoded already go to the TCP socket as they
+ * are; that is sound as long as ws itself has nothing half-sent: it never has, because what it sends
+ * (pongs, the close) is neither compressed nor fragmented.
+ */
 export class WebSocketTransport implements Transport {
   readonly #socket: WebSocket;
-  /** What the WebSocket runs on: it knows whether bytes still leave. */
   readonly #tcp: Socket;
 
   constructor(socket: WebSocket, tcp: Socket) {
@@ -39,20 +43,13 @@ export class WebSocketTransport implements Transport {
   }
 
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#tcp.writableLength;
   }
 
-  send(frame: string, progress?: SendProgress): void {
-    if (!progress) {
-      this.#socket.send(frame);
-      return;
-    }
-    const watch = new Deadline();
-    this.#socket.send(frame, () => {
-      watch.clear();
-      progress.onWritten();
-    });
-    if (this.#pendingBytes > 0) this.#watch(watch, progress, this.#pendingBytes);
+  send(batch: Batch, progress?: SendProgress): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (progress) this.#sendWatched(batch.frame, progress);
+    else this.#tcp.write(batch.frame);
   }
 
   close({ code, reason }: Disconnect, graceMs: number): void {
@@ -64,6 +61,15 @@ export class WebSocketTransport implements Transport {
 
   terminate(): void {
     this.#socket.terminate();
+  }
+
+  #sendWatched(frame: Buffer, progress: SendProgress): void {
+    const watch = new Deadline();
+    this.#tcp.write(frame, () => {
+      watch.clear();
+      progress.onWritten();
+    });
+    if (this.#pendingBytes > 0) this.#watch(watch, progress, this.#pendingBytes);
   }
 
   // A timeout of the socket would do, but what comes in counts for it too: a peer that does not read

@@ -11,12 +11,12 @@ class SlowWire {
   isOpen = true;
   #onWritten: (() => void)[] = [];
 
-  send(frame: string, progress?: { onWritten: () => void }): void {
+  send({ text: frame }: { text: string }, progress?: { onWritten(): void }): void {
     this.frames.push(frame);
     if (!this.isOpen) this.bufferedBytes += Buffer.byteLength(frame);
     if (!progress) return;
     if (this.isOpen) progress.onWritten();
-    else this.#onWritten.push(progress.onWritten);
+    else this.#onWritten.push(() => progress.onWritten());
   }
 
   /** The network has taken it all. */

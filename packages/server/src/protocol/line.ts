@@ -1,10 +1,20 @@
+import type { Batch } from './batch.ts';
+
 /** A line on its way out, with its size counted once for all its receivers. */
-export interface Line {
+export class Line {
   readonly text: string;
   /** UTF-8 bytes. */
   readonly bytes: number;
   /** A line that still waits gives way to a newer one with the same key. */
-  readonly conflationKey?: string;
+  readonly conflationKey: string | undefined;
+  /** The batch of this line alone: whoever writes nothing else in a turn shares its bytes. */
+  alone: Batch | null = null;
+
+  constructor(text: string, conflationKey?: string) {
+    this.text = text;
+    this.bytes = Buffer.byteLength(text);
+    this.conflationKey = conflationKey;
+  }
 }
 
 /**
@@ -13,9 +23,4 @@ export interface Line {
  */
 export function requireOneLine(data: string): void {
   if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
-}
-
-/** Makes a line from its text. */
-export function toLine(text: string): Line {
-  return { text, bytes: Buffer.byteLength(text) };
 }

@@ -4,10 +4,10 @@
 import type { ClientInfo, PresenceChange, Publication, StreamPosition } from '../broker/broker.ts';
 import type { ProtocolError, Unsubscribed } from '../errors.ts';
 import { clientInfoBody } from './client-info.ts';
-import { type Line, toLine } from './line.ts';
+import { Line } from './line.ts';
 
 /** The server's ping; the client answers with the same line. */
-export const PING: Line = toLine('{}');
+export const PING: Line = new Line('{}');
 
 /** How long something still lives, for a client that must refresh it before. */
 export interface Expiry {
@@ -59,7 +59,7 @@ export function connectReply(id: number, result: ConnectResult): Line {
 
 /** The reply that ends a successful subscribe. */
 export function subscribeReply(id: number, result: SubscribeResult): Line {
-  return toLine(`{"id":${id},"subscribe":${subscribeBody(result)}}`);
+  return new Line(`{"id":${id},"subscribe":${subscribeBody(result)}}`);
 }
 
 /** The reply to an unsubscribe: it always succeeds. */
@@ -117,15 +117,14 @@ export function subRefreshReply(id: number, expiry: Expiry | null): Line {
 export function errorReply(id: number, error: ProtocolError): Line {
   const { code, message, temporary } = error;
   const body = JSON.stringify({ code, message, ...(temporary ? { temporary } : {}) });
-  return toLine(`{"id":${id},"error":${body}}`);
+  return new Line(`{"id":${id},"error":${body}}`);
 }
 
 /** A publication as it is pushed to every subscriber of a channel: encoded once. */
 export function publicationPush(wireName: string, publication: Publication): Line {
-  const line = channelPush(wireName, `"pub":${publicationBody(publication)}`);
-  const { conflationKey } = publication;
-  if (conflationKey === undefined) return line;
-  return { ...line, conflationKey: `${wireName}\n${conflationKey}` };
+  const { conflationKey: key } = publication;
+  const conflationKey = key === undefined ? undefined : `${wireName}\n${key}`;
+  return channelPush(wireName, `"pub":${publicationBody(publication)}`, conflationKey);
 }
 
 /** Tells subscribers who came or went: encoded once. */
@@ -145,20 +144,20 @@ export function unsubscribePush(wireName: string, { code, reason }: Unsubscribed
 
 /** The server's word to one connection, on no channel. `data` is JSON text on one line. */
 export function messagePush(data: string): Line {
-  return toLine(`{"push":{"message":{"data":${data}}}}`);
+  return new Line(`{"push":{"message":{"data":${data}}}}`);
 }
 
 /** Tells a client how long its connection lives now; `null`: until somebody ends it. */
 export function refreshPush(expiry: Expiry | null): Line {
-  return toLine(`{"push":{"refresh":{${expiryFields(expiry).join(',')}}}}`);
+  return new Line(`{"push":{"refresh":{${expiryFields(expiry).join(',')}}}}`);
 }
 
 function reply(id: number, method: string, fields: readonly string[]): Line {
-  return toLine(`{"id":${id},"${method}":{${fields.join(',')}}}`);
+  return new Line(`{"id":${id},"${method}":{${fields.join(',')}}}`);
 }
 
-function channelPush(wireName: string, body: string): Line {
-  return toLine(`{"push":{"channel":${JSON.stringify(wireName)},${body}}}`);
+function channelPush(wireName: string, body: string, conflationKey?: string): Line {
+  return new Line(`{"push":{"channel":${JSON.stringify(wireName)},${body}}}`, conflationKey);
 }
 
 function expiryFields(expiry: Expiry | null | undefined): string[] {

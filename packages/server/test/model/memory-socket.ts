@@ -180,7 +180,7 @@ class Link implements ClientLink {
         return down.bytes;
       },
       send: (written, progress) => {
-        const frame = this.#options.onFrame(this.visit, written);
+        const frame = this.#options.onFrame(this.visit, written.text);
         down.carry(frame.length, () => {
           this.#client.receive(frame);
           progress?.onWritten();
