@@ -38,24 +38,24 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'no pings at all',
-    file: 'heartbeat.ts',
-    find: 'this.#next.set(delayMs, () => this.#ping());',
-    replace: 'void delayMs;',
+    file: 'lifetime.ts',
+    find: 'else if (isDue(this.#pingAt, now)) this.#ping();',
+    replace: '',
     caughtBy: ['heartbeat.test.ts'],
   },
   {
     name: 'empty unsubscribe reply',
     file: 'protocol/reply.ts',
     find: "return reply(id, 'unsubscribe', []);",
-    replace: 'return toLine(`{"id":${id}}`);',
+    replace: 'return new Line(`{"id":${id}}`);',
     caughtBy: ['subscribe.test.ts'],
   },
   {
     name: 'a push overtakes the subscribe reply',
     file: 'session.ts',
-    find: 'this.write(reply);\n    for (const { subscription, position } of joined) {',
+    find: 'this.write(reply);\n    for (const { subscription, position, base } of joined) {',
     replace:
-      'queueMicrotask(() => this.write(reply));\n    for (const { subscription, position } of joined) {',
+      'queueMicrotask(() => this.write(reply));\n    for (const { subscription, position, base } of joined) {',
     caughtBy: ['gate.test.ts'],
   },
 ];

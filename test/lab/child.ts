@@ -17,19 +17,24 @@ interface Answer {
 export const isPinned: boolean =
   availableParallelism() > 1 && spawnSync('taskset', ['-p', String(process.pid)]).status === 0;
 
-/** A process of the lab that answers questions. */
+const fromSources = [process.execPath, '--conditions=@trunkline/source'];
+
+/** What stands before a command that is to run on this core; nothing, where that cannot be chosen. */
+export function pinning(core: Core): string[] {
+  return isPinned ? ['taskset', '-c', core === 'server' ? '0' : '1'] : [];
+}
+
+/** A process that answers questions. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #exited: Promise<unknown>;
   #lastId = 0;
 
-  /** Starts `file`, one of this folder. */
-  constructor(file: string, core: Core) {
+  /** Starts `file`, one of this folder or a whole URL, with the program that runs it. */
+  constructor(file: string, core: Core, program: readonly string[] = fromSources) {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    const node = [process.execPath, '--conditions=@trunkline/source', path];
-    const pinned = isPinned ? ['taskset', '-c', core === 'server' ? '0' : '1', ...node] : node;
-    const [command = '', ...args] = pinned;
+    const [command = '', ...args]: string[] = [...pinning(core), ...program, path];
     this.#process = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#process.on('message', (message: Answer) => this.#answered(message));
     this.#exited = once(this.#process, 'exit').then(() => this.#lost());
@@ -59,6 +64,12 @@ export class Child {
 
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
+  }
+
+  /** Takes its parent away: it ends by itself, and writes what it was told to write at its end. */
+  async release(): Promise<void> {
+    if (this.#process.connected) this.#process.disconnect();
+    await this.#exited;
   }
 
   /** Ends it, however it is. */

@@ -37,6 +37,7 @@ export {
   operationLabel,
   toPercentage,
 } from './operation.ts';
+export { CONNECTION_PATH, type FallbackPaths, fallbackPaths } from './paths.ts';
 export {
   describeRealm,
   isRealm,

@@ -4,14 +4,15 @@ import { TokenBucket } from './rate.ts';
 
 /** Why a handshake is refused, in HTTP's words. */
 export interface Refusal {
-  readonly status: string;
-  readonly headers: readonly string[];
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
   /** The limit that it ran into; absent while the node starts or drains. */
   readonly limit?: LimitName;
 }
 
-const BUSY = { status: '503 Service Unavailable', headers: ['Retry-After: 1'] } as const;
-const TOO_MANY = { status: '429 Too Many Requests', headers: ['Retry-After: 1'] } as const;
+/** No room now. */
+export const BUSY: Refusal = { status: 503, headers: { 'Retry-After': '1' } };
+const TOO_MANY: Refusal = { status: 429, headers: { 'Retry-After': '1' } };
 
 /** Decides whether there is room for one more connection: before anything is spent on it. */
 export class Admission {

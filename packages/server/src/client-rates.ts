@@ -4,10 +4,10 @@ import type { Limits } from './limits.ts';
 import type { Command } from './protocol/command.ts';
 import { TokenBucket } from './rate.ts';
 
-/** What is done about a client that is too fast. */
-export interface ClientRatesOptions {
+/** Whose rates they are, as much of it as they need. */
+export interface ClientRatesOwner {
   readonly limits: Limits;
-  readonly onExceeded: (limit: LimitName) => void;
+  exceeded(limit: LimitName): void;
 }
 
 /** A pause of this length ends an excess. */
@@ -18,6 +18,12 @@ const BLAMELESS: ReadonlySet<number> = new Set([105, 106, 109, 111, 112]);
 
 type RateName = 'commandsPerSecond' | 'subscribesPerSecond' | 'refreshesPerSecond';
 
+const BURSTS = {
+  commandsPerSecond: 'commandBurst',
+  subscribesPerSecond: 'subscribeBurst',
+  refreshesPerSecond: 'refreshBurst',
+} as const;
+
 /** Commands that have a rate of their own. */
 const LIMITS: Partial<Record<Command['method'], RateName>> = {
   subscribe: 'subscribesPerSecond',
@@ -27,32 +33,24 @@ const LIMITS: Partial<Record<Command['method'], RateName>> = {
 
 /** How fast one client sends commands, makes errors and pings. */
 export class ClientRates {
-  readonly #options: ClientRatesOptions;
-  readonly #buckets: Readonly<Record<RateName, TokenBucket>>;
-  readonly #bytes: TokenBucket;
-  readonly #errors: TokenBucket;
-  readonly #pings: TokenBucket;
-  #excessSince = 0;
-  #excessAt = -Infinity;
+  readonly #owner: ClientRatesOwner;
+  // Made when they are first needed: most clients do little but answer pings.
+  #bytes: TokenBucket | null = null;
+  #commands: Partial<Record<RateName, TokenBucket>> | null = null;
+  #errors: TokenBucket | null = null;
+  #pings: TokenBucket | null = null;
+  #excess: { readonly since: number; at: number } | null = null;
 
-  constructor(options: ClientRatesOptions) {
-    const { limits } = options;
-    const { maxErrorsPerMinute, pingsPerSecond } = limits;
-    this.#options = options;
-    this.#buckets = {
-      commandsPerSecond: new TokenBucket(limits.commandsPerSecond, limits.commandBurst),
-      subscribesPerSecond: new TokenBucket(limits.subscribesPerSecond, limits.subscribeBurst),
-      refreshesPerSecond: new TokenBucket(limits.refreshesPerSecond, limits.refreshBurst),
-    };
-    this.#bytes = new TokenBucket(limits.inboundBytesPerSecond, limits.inboundBurstBytes);
-    this.#errors = new TokenBucket(maxErrorsPerMinute / MINUTE_S, maxErrorsPerMinute);
-    this.#pings = new TokenBucket(pingsPerSecond, pingsPerSecond);
+  constructor(owner: ClientRatesOwner) {
+    this.#owner = owner;
   }
 
   /** Counts a frame before it is looked at. Throws `Disconnect` 3013 when it is too much. */
   admitFrame(frame: string): void {
+    const { inboundBytesPerSecond, inboundBurstBytes } = this.#owner.limits;
+    this.#bytes ??= new TokenBucket(inboundBytesPerSecond, inboundBurstBytes);
     if (this.#bytes.take(frame.length)) return;
-    this.#options.onExceeded('inboundBytesPerSecond');
+    this.#owner.exceeded('inboundBytesPerSecond');
     throw disconnects.tooManyRequests;
   }
 
@@ -64,33 +62,44 @@ export class ClientRates {
   admit({ method }: Command): boolean {
     if (method === 'connect') return true; // there is one
     const limit = LIMITS[method] ?? 'commandsPerSecond';
-    if (this.#buckets[limit].take()) return true;
+    this.#commands ??= {};
+    const bucket = (this.#commands[limit] ??= this.#newBucket(limit));
+    if (bucket.take()) return true;
     this.#exceeded(limit);
     return method === 'unsubscribe';
   }
 
   /** Counts an error reply; what it gives ends the connection. */
   afterError({ code, temporary }: ProtocolError): Disconnect | null {
-    if (temporary || BLAMELESS.has(code) || this.#errors.take()) return null;
-    this.#options.onExceeded('maxErrorsPerMinute');
+    if (temporary || BLAMELESS.has(code)) return null;
+    const { maxErrorsPerMinute } = this.#owner.limits;
+    this.#errors ??= new TokenBucket(maxErrorsPerMinute / MINUTE_S, maxErrorsPerMinute);
+    if (this.#errors.take()) return null;
+    this.#owner.exceeded('maxErrorsPerMinute');
     return disconnects.tooManyErrors;
   }
 
   /** Counts a ping of the WebSocket; what it gives ends the connection. */
   afterPing(): Disconnect | null {
+    const { pingsPerSecond } = this.#owner.limits;
+    this.#pings ??= new TokenBucket(pingsPerSecond, pingsPerSecond);
     if (this.#pings.take()) return null;
-    this.#options.onExceeded('pingsPerSecond');
+    this.#owner.exceeded('pingsPerSecond');
     return disconnects.tooManyRequests;
   }
 
+  #newBucket(limit: RateName): TokenBucket {
+    const { limits } = this.#owner;
+    return new TokenBucket(limits[limit], limits[BURSTS[limit]]);
+  }
+
   #exceeded(limit: LimitName): void {
-    const { limits, onExceeded } = this.#options;
     const now = performance.now();
-    onExceeded(limit);
-    if (now - this.#excessAt > PAUSE_MS) this.#excessSince = now;
-    this.#excessAt = now;
-    if (now - this.#excessSince < limits.maxExcessMs) return;
-    onExceeded('maxExcessMs');
+    this.#owner.exceeded(limit);
+    if (!this.#excess || now - this.#excess.at > PAUSE_MS) this.#excess = { since: now, at: now };
+    this.#excess.at = now;
+    if (now - this.#excess.since < this.#owner.limits.maxExcessMs) return;
+    this.#owner.exceeded('maxExcessMs');
     throw disconnects.tooManyRequests;
   }
 }

@@ -1,20 +1,23 @@
+import type { LimitName } from './counters.ts';
 import { disconnects } from './errors.ts';
+import type { Limits } from './limits.ts';
 import type { Command, SizedCommand } from './protocol/command.ts';
 import { TimeBudget } from './time-budget.ts';
 
 /** Stands in for a channel: refreshes of one connection are asked one after the other. */
 const REFRESHES = '@refresh';
 
-/** How much of one client may be unfinished, and what is done with each command. */
-export interface CommandQueueOptions {
-  readonly onExceeded: (limit: 'maxPendingCommands') => void;
-  readonly maxCommands: number;
-  readonly maxBytes: number;
-  /** Milliseconds from a command's arrival to its answer. */
-  readonly answerMs: number;
+/** Whose commands they are, as much of it as the queue needs. */
+export interface CommandQueueOwner {
+  readonly limits: Limits;
+  exceeded(limit: LimitName): void;
   /** Must not reject. */
   run(command: Command, time: TimeBudget): Promise<void>;
 }
+
+/** Commands that are not finished may be as large as this many messages of the greatest size. */
+const MAX_PENDING_MESSAGES = 4;
+const DONE: Promise<void> = Promise.resolve();
 
 /**
  * The order of one client's commands (protocol, section 17): all wait for the connect before them;
@@ -22,18 +25,18 @@ export interface CommandQueueOptions {
  * so that a hook that hangs holds up its own room alone.
  */
 export class CommandQueue {
-  readonly #options: CommandQueueOptions;
+  readonly #owner: CommandQueueOwner;
   /** The last unfinished command of each channel: the next one waits for it. */
-  readonly #tails = new Map<string, Promise<void>>();
+  #tails: Map<string, Promise<void>> | null = null;
   /** The last connect: every command behind it waits for it. */
-  #connecting: Promise<void> = Promise.resolve();
+  #connecting = DONE;
   /** Ids that have not been answered: a second command with one of them could not be told apart. */
-  readonly #ids = new Set<number>();
+  #ids: Set<number> | null = null;
   #unfinished = 0;
   #bytes = 0;
 
-  constructor(options: CommandQueueOptions) {
-    this.#options = options;
+  constructor(owner: CommandQueueOwner) {
+    this.#owner = owner;
   }
 
   /** Resolves when the last connect has been carried out, whatever came of it. */
@@ -43,7 +46,7 @@ export class CommandQueue {
 
   /** Resolves when the last command of a channel that has come so far has been carried out. */
   async settled(channel: string): Promise<void> {
-    await this.#tails.get(channel);
+    await this.#tails?.get(channel);
   }
 
   /**
@@ -55,9 +58,10 @@ export class CommandQueue {
       this.#count(1, size);
       this.#claimId(command);
     }
-    const { maxCommands, maxBytes, onExceeded } = this.#options;
-    if (this.#unfinished > maxCommands || this.#bytes > maxBytes) {
-      onExceeded('maxPendingCommands');
+    const { maxPendingCommands, maxMessageBytes } = this.#owner.limits;
+    const maxBytes = MAX_PENDING_MESSAGES * maxMessageBytes;
+    if (this.#unfinished > maxPendingCommands || this.#bytes > maxBytes) {
+      this.#owner.exceeded('maxPendingCommands');
       throw disconnects.tooManyRequests;
     }
     for (const command of commands) void this.#enqueue(command);
@@ -65,26 +69,33 @@ export class CommandQueue {
 
   async #enqueue(sized: SizedCommand): Promise<void> {
     const channel = channelOf(sized.command);
-    const before = channel === null ? undefined : this.#tails.get(channel);
+    const before = channel === null ? undefined : this.#tails?.get(channel);
     const running = this.#runAfter(before ?? this.#connecting, sized);
     if (sized.command.method === 'connect') this.#connecting = running;
-    if (channel === null) return;
-    this.#tails.set(channel, running);
+    if (channel !== null) (this.#tails ??= new Map()).set(channel, running);
     await running;
-    if (this.#tails.get(channel) === running) this.#tails.delete(channel);
+    if (this.#connecting === running) this.#connecting = DONE;
+    if (channel !== null && this.#tails?.get(channel) === running) this.#forgetTail(channel);
   }
 
   async #runAfter(before: Promise<void>, { command, size }: SizedCommand): Promise<void> {
     // Waiting counts too: the client's patience begins when it sends.
-    const time = new TimeBudget(this.#options.answerMs);
+    const time = new TimeBudget(this.#owner.limits.hookTimeoutMs);
     await before;
-    await this.#options.run(command, time);
+    await this.#owner.run(command, time);
     this.#count(-1, -size);
-    if ('id' in command) this.#ids.delete(command.id);
+    if ('id' in command) this.#ids?.delete(command.id);
+    if (this.#ids?.size === 0) this.#ids = null;
+  }
+
+  #forgetTail(channel: string): void {
+    this.#tails?.delete(channel);
+    if (this.#tails?.size === 0) this.#tails = null;
   }
 
   #claimId(command: Command): void {
     if (!('id' in command)) return;
+    this.#ids ??= new Set();
     if (this.#ids.has(command.id)) throw disconnects.badRequest;
     this.#ids.add(command.id);
   }

@@ -4,6 +4,7 @@ import type { LimitName } from './counters.ts';
 import { type Disconnect, disconnects } from './errors.ts';
 import type { Limits } from './limits.ts';
 import type { Principal } from './principal.ts';
+import { SmallSet } from './small-set.ts';
 import type { Tenant } from './tenants.ts';
 
 /** One connection, as much of it as its node needs. */
@@ -14,6 +15,8 @@ export interface Connection {
   readonly address: string;
   /** Has it not even said who it wants to be? */
   readonly isSilent: boolean;
+  /** Who it acts for; `null`: nobody yet. */
+  readonly actsFor: Principal | null;
   close(disconnect: Disconnect): void;
   /** Destroys the socket without waiting for the peer. */
   terminate(): void;
@@ -46,9 +49,7 @@ export class Connections implements Iterable<Connection> {
   /** How many nobody has authenticated yet, in all and by address. */
   readonly #unauthenticated = new Map<Connection, { readonly since: number }>();
   readonly #strangers = new Map<string, number>();
-  /** Who the others act for. */
-  readonly #principals = new Map<Connection, Principal>();
-  readonly #users = new Map<string, Set<Connection>>();
+  readonly #users = new Map<string, SmallSet<Connection>>();
   #onEmpty: (() => void)[] = [];
 
   constructor(options: ConnectionsOptions) {
@@ -90,7 +91,7 @@ export class Connections implements Iterable<Connection> {
 
   /** The connections of a user in a realm. */
   of(realm: Realm, userId: string): Connection[] {
-    return [...(this.#users.get(userKey(realm, userId)) ?? [])];
+    return [...(this.#users.get(userKey(realm, userId))?.list ?? [])];
   }
 
   /** Has the user as many connections as a user may have? */
@@ -103,7 +104,7 @@ export class Connections implements Iterable<Connection> {
   /** Is this the client id of a connection of the same user in the same realm? */
   isConnectionOf(clientId: string, { userId, realm }: Principal): boolean {
     const connection = this.#byId.get(clientId);
-    const owner = connection && this.#principals.get(connection);
+    const owner = connection?.actsFor;
     return owner?.userId === userId && isSameRealm(owner.realm, realm);
   }
 
@@ -122,10 +123,11 @@ export class Connections implements Iterable<Connection> {
     const { realm, userId } = principal;
     this.#checkLimits(connection, principal);
     this.#forgetStranger(connection);
-    this.#principals.set(connection, principal);
     this.#options.tenantOf(realm).connections += 1;
     const key = userKey(realm, userId);
-    this.#users.set(key, (this.#users.get(key) ?? new Set()).add(connection));
+    const ofUser = this.#users.get(key) ?? new SmallSet();
+    ofUser.add(connection);
+    this.#users.set(key, ofUser);
   }
 
   /** It is about to go: it counts to nobody any more, whenever its socket does. */
@@ -170,15 +172,15 @@ export class Connections implements Iterable<Connection> {
     else this.#strangers.delete(block);
   }
 
+  // Each is forgotten when it begins to go and when it has gone: only once does it count.
   #forgetPrincipal(connection: Connection): void {
-    const principal = this.#principals.get(connection);
+    const { actsFor: principal } = connection;
     if (!principal) return;
-    this.#principals.delete(connection);
-    this.#options.tenantOf(principal.realm).connections -= 1;
     const key = userKey(principal.realm, principal.userId);
     const ofUser = this.#users.get(key);
-    ofUser?.delete(connection);
-    if (ofUser?.size === 0) this.#users.delete(key);
+    if (!ofUser?.delete(connection)) return;
+    this.#options.tenantOf(principal.realm).connections -= 1;
+    if (ofUser.size === 0) this.#users.delete(key);
   }
 }
 

@@ -10,7 +10,7 @@ import {
   type Realm,
   type RefreshSignal,
 } from '@trunkline/contract';
-import { ulid } from 'ulid';
+import { newEventId } from './event-id.ts';
 import type { Limits } from './limits.ts';
 import type { Principal } from './principal.ts';
 import { memberText } from './protocol/json.ts';
@@ -66,7 +66,7 @@ export function sealEvent(
   limits: Pick<Limits, 'maxEventBytes'>,
 ): SealedEvent {
   checkEvent(event);
-  const sealed = seal(ulid(), event, address, limits);
+  const sealed = seal(newEventId(), event, address, limits);
   const conflationKey = conflationKeyOf(event);
   return conflationKey === undefined ? sealed : { ...sealed, conflationKey };
 }
@@ -91,7 +91,7 @@ export function sealClientEvent(json: string, { principal, room }: ClientSender)
   const { realm, userId } = principal;
   const head = JSON.stringify({
     v: 1,
-    id: ulid(),
+    id: newEventId(),
     ts: Date.now(),
     type,
     scope: 'room',
@@ -116,7 +116,7 @@ export function sealRefreshSignal(
   if (!isTableNames(tables) || tables.length === 0) {
     throw new InvalidEventError('The tables to refresh must be a list of at least one table name');
   }
-  const id = ulid();
+  const id = newEventId();
   const scope = address.realm.kind === 'tenant' ? 'tenant' : 'platform';
   const data: RefreshSignal = { tables: [...tables], cause: cause ?? id };
   const sealed = seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);

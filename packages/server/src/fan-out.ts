@@ -5,13 +5,17 @@ import type { Tenant } from './tenants.ts';
 
 /** Something to do for each of a channel's subscribers. */
 export interface Delivery<S> {
-  /** Asked once: at once by `add`, when their turn begins by `addLater`. */
-  readonly subscribers: () => readonly S[];
   /** Bytes that each subscriber costs. */
   readonly bytes: number;
   /** Must not throw and must not wait. */
   deliver(subscriber: S): void;
 }
+
+/** A delivery that asks for its subscribers when its turn comes. */
+export type LaterDelivery<S> = () => {
+  readonly subscribers: readonly S[];
+  readonly delivery: Delivery<S>;
+};
 
 /** How a node delivers. */
 export interface FanOutOptions {
@@ -24,19 +28,27 @@ export interface FanOutOptions {
 const ITEM_BYTES = 256;
 /** Bytes that a tenant may deliver before the next one has its turn. */
 const QUANTUM_BYTES = 64 * 1024;
+/** Deliveries to the same subscribers that go to each of them in one go: they become one write. */
+const MAX_GROUP = 16;
 
-interface Pending<S> {
-  readonly delivery: Delivery<S>;
-  /** What it weighs in the backlog. */
-  readonly weight: number;
-  /** Known when its turn begins. */
+/** Deliveries to the same subscribers, one after the other. */
+interface Group<S> {
+  readonly deliveries: Delivery<S>[];
+  /** `null`: to be asked for. */
   subscribers: readonly S[] | null;
+  readonly later: LaterDelivery<S> | null;
+  /** What it weighs in the backlog. */
+  weight: number;
+  /** Bytes that each subscriber costs. */
+  bytes: number;
   next: number;
 }
 
 interface Backlog<S> {
   readonly tenant: Tenant;
-  readonly pending: Queue<Pending<S>>;
+  readonly groups: Queue<Group<S>>;
+  /** Groups that have not begun: more for the same subscribers joins them. */
+  readonly open: Map<readonly S[], Group<S>>;
   /** What all of it weighs: the bytes that it will write, and what it costs to remember. */
   weight: number;
   /** Bytes that it may still deliver in this round (deficit round robin). */
@@ -48,14 +60,15 @@ interface Backlog<S> {
 /**
  * Shares a node's turns between tenants. What fits into the current turn is delivered at once; the
  * rest waits in its tenant's backlog, which gets its share of each following turn, so that one
- * tenant's broadcast to thousands never becomes another tenant's latency. A tenant's deliveries keep
- * their order. A tenant that has used up its bytes per second waits; the others do not.
+ * tenant's broadcast to thousands never becomes another tenant's latency. What waits for the same
+ * subscribers goes to each of them together: the more waits, the cheaper it gets. The deliveries of a
+ * channel keep their order. A tenant that has used up its bytes per second waits; the others do not.
  */
 export class FanOut<S> {
   readonly #options: FanOutOptions;
   /** Tenants with a backlog; the first one is next. */
   readonly #backlogs = new Map<Tenant, Backlog<S>>();
-  /** Deliveries that this turn still has space for. */
+  /** Subscribers that this turn still has space for. */
   #space: number;
   #turn: NodeJS.Immediate | undefined;
   #alarm: NodeJS.Timeout | undefined;
@@ -74,11 +87,10 @@ export class FanOut<S> {
   }
 
   /**
-   * Delivers, now or as soon as it is its turn. `false`: the tenant's backlog is full, and nothing of
-   * it will be delivered.
+   * Delivers, now or as soon as it is its turn. `subscribers` is the same list as long as they are the
+   * same. `false`: the tenant's backlog is full, and nothing of it will be delivered.
    */
-  add(tenant: Tenant, delivery: Delivery<S>): boolean {
-    const subscribers = delivery.subscribers();
+  add(tenant: Tenant, subscribers: readonly S[], delivery: Delivery<S>): boolean {
     const isFree = this.#backlogs.size === 0 && subscribers.length <= this.#space;
     if (isFree && tenant.fanOut.borrow(subscribers.length * delivery.bytes)) {
       this.#space -= subscribers.length;
@@ -86,13 +98,17 @@ export class FanOut<S> {
       for (const subscriber of subscribers) delivery.deliver(subscriber);
       return true;
     }
-    const weight = (delivery.bytes + ITEM_BYTES) * (subscribers.length + 1);
-    return this.#enqueue(tenant, { delivery, weight, subscribers, next: 0 });
+    return this.#enqueue(tenant, subscribers, delivery);
   }
 
   /** Delivers when everything of the tenant that waits has been delivered. There is always space for it. */
-  addLater(tenant: Tenant, delivery: Delivery<S>): void {
-    this.#append(tenant, { delivery, weight: ITEM_BYTES, subscribers: null, next: 0 });
+  addLater(tenant: Tenant, later: LaterDelivery<S>): void {
+    const backlog = this.#backlogOf(tenant);
+    // What comes after it must not overtake it.
+    backlog.open.clear();
+    backlog.groups.enqueue(newGroup<S>({ later, weight: ITEM_BYTES }));
+    backlog.weight += ITEM_BYTES;
+    this.#schedule();
   }
 
   /** Forgets what waits. */
@@ -104,22 +120,27 @@ export class FanOut<S> {
   }
 
   // One that is larger than the backlog may be finds space when nothing waits: else it never would.
-  #enqueue(tenant: Tenant, pending: Pending<S>): boolean {
+  #enqueue(tenant: Tenant, subscribers: readonly S[], delivery: Delivery<S>): boolean {
+    const weight = (delivery.bytes + ITEM_BYTES) * (subscribers.length + 1);
     const waiting = this.#backlogs.get(tenant)?.weight ?? 0;
-    if (waiting > 0 && waiting + pending.weight > tenant.limits.maxFanOutBacklogBytes) {
+    if (waiting > 0 && waiting + weight > tenant.limits.maxFanOutBacklogBytes) {
       this.#options.onExceeded('maxFanOutBacklogBytes', tenant);
       return false;
     }
-    this.#append(tenant, pending);
+    const backlog = this.#backlogOf(tenant);
+    const group = openGroup(backlog, subscribers, delivery.bytes);
+    group.deliveries.push(delivery);
+    group.bytes += delivery.bytes;
+    group.weight += weight;
+    backlog.weight += weight;
+    this.#schedule();
     return true;
   }
 
-  #append(tenant: Tenant, pending: Pending<S>): void {
+  #backlogOf(tenant: Tenant): Backlog<S> {
     const backlog = this.#backlogs.get(tenant) ?? newBacklog<S>(tenant);
     this.#backlogs.set(tenant, backlog);
-    backlog.pending.enqueue(pending);
-    backlog.weight += pending.weight;
-    this.#schedule();
+    return backlog;
   }
 
   #schedule(): void {
@@ -152,17 +173,17 @@ export class FanOut<S> {
 
   /** One tenant's share of a round. `false`: it has used up its bytes per second. */
   #takeTurn(backlog: Backlog<S>): boolean {
-    const { tenant, pending } = backlog;
+    const { tenant, groups } = backlog;
     // Behind the others, wherever it ends: the next turn begins with whoever waits longest.
     this.#backlogs.delete(tenant);
     this.#backlogs.set(tenant, backlog);
     backlog.deficit += QUANTUM_BYTES;
-    for (let first = pending.peek(); first && this.#mayGoOn(backlog); first = pending.peek()) {
+    for (let first = groups.peek(); first && this.#mayGoOn(backlog); first = groups.peek()) {
       if (this.#deliverNext(backlog, first)) continue;
       backlog.deficit = 0;
       return false;
     }
-    if (pending.size === 0) this.#backlogs.delete(tenant);
+    if (groups.size === 0) this.#backlogs.delete(tenant);
     return true;
   }
 
@@ -170,21 +191,26 @@ export class FanOut<S> {
     return this.#space > 0 && deficit > 0;
   }
 
-  #deliverNext(backlog: Backlog<S>, pending: Pending<S>): boolean {
-    const { delivery } = pending;
-    pending.subscribers ??= delivery.subscribers();
-    const subscriber = pending.subscribers[pending.next];
-    if (subscriber === undefined) {
-      backlog.pending.dequeue();
-      backlog.weight -= pending.weight;
+  /** Goes on with a group as far as the tenant's share of the turn lasts. */
+  #deliverNext(backlog: Backlog<S>, group: Group<S>): boolean {
+    const subscribers = begin(backlog, group);
+    const left = subscribers.length - group.next;
+    if (left === 0) {
+      backlog.groups.dequeue();
+      backlog.weight -= group.weight;
       return true;
     }
-    if (!backlog.tenant.fanOut.borrow(delivery.bytes)) return this.#rest(backlog);
+    const share = Math.ceil(backlog.deficit / Math.max(1, group.bytes));
+    const count = Math.min(left, this.#space, share);
+    if (!backlog.tenant.fanOut.borrow(count * group.bytes)) return this.#rest(backlog);
     backlog.isResting = false;
-    pending.next += 1;
-    backlog.deficit -= delivery.bytes;
-    this.#space -= 1;
-    delivery.deliver(subscriber);
+    backlog.deficit -= count * group.bytes;
+    this.#space -= count;
+    const slice = subscribers.slice(group.next, group.next + count);
+    group.next += count;
+    for (const subscriber of slice) {
+      for (const delivery of group.deliveries) delivery.deliver(subscriber);
+    }
     return true;
   }
 
@@ -200,6 +226,47 @@ export class FanOut<S> {
   }
 }
 
+/** The group that more for these subscribers joins; begun anew where the last one is full. */
+function openGroup<S>(backlog: Backlog<S>, subscribers: readonly S[], bytes: number): Group<S> {
+  const open = backlog.open.get(subscribers);
+  if (open && open.deliveries.length < MAX_GROUP && open.bytes + bytes <= QUANTUM_BYTES)
+    return open;
+  const group = newGroup<S>({ subscribers });
+  backlog.open.set(subscribers, group);
+  backlog.groups.enqueue(group);
+  return group;
+}
+
+/** Whom a group goes to. From here on nothing joins it. */
+function begin<S>(backlog: Backlog<S>, group: Group<S>): readonly S[] {
+  if (group.subscribers) {
+    if (backlog.open.get(group.subscribers) === group) backlog.open.delete(group.subscribers);
+    return group.subscribers;
+  }
+  const asked = group.later?.();
+  if (asked) group.deliveries.push(asked.delivery);
+  return (group.subscribers = asked?.subscribers ?? []);
+}
+
+function newGroup<S>(init: Partial<Group<S>>): Group<S> {
+  return {
+    deliveries: [],
+    subscribers: null,
+    later: null,
+    weight: 0,
+    bytes: 0,
+    next: 0,
+    ...init,
+  };
+}
+
 function newBacklog<S>(tenant: Tenant): Backlog<S> {
-  return { tenant, pending: new Queue(), weight: 0, deficit: 0, isResting: false };
+  return {
+    tenant,
+    groups: new Queue(),
+    open: new Map(),
+    weight: 0,
+    deficit: 0,
+    isResting: false,
+  };
 }

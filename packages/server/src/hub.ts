@@ -7,10 +7,10 @@ import {
 } from '@trunkline/contract';
 import type { PresenceChange, Publication } from './broker/broker.ts';
 import { type Disconnect, disconnects } from './errors.ts';
-import type { FanOut } from './fan-out.ts';
+import type { Delivery, FanOut } from './fan-out.ts';
 import type { Principal } from './principal.ts';
-import type { Line } from './protocol/line.ts';
-import { presenceChangePush, publicationPush } from './protocol/reply.ts';
+import { type ChannelNames, PLAIN, PresenceChangePush, PublicationPush } from './protocol/push.ts';
+import { SmallSet } from './small-set.ts';
 import type { Tenant } from './tenants.ts';
 
 /** One session in one channel, as much of it as the hub needs. */
@@ -18,13 +18,15 @@ export interface Subscriber {
   /** The client id, for logs. */
   readonly id: string;
   readonly principal: Principal;
+  /** Does it take what changed since the publication before instead of the whole? Default: no. */
+  readonly takesDeltas?: boolean;
   /**
-   * Takes one publication, already encoded; `null`: it exists, but cannot be delivered. Must not
-   * throw and must not wait.
+   * Takes one publication, encoded for all who want it in the same form; `null`: it exists, but cannot
+   * be delivered. Must not throw and must not wait.
    */
-  deliver(publication: Publication, epoch: string, push: Line | null): void;
-  /** Takes word of somebody who came or went, already encoded. */
-  deliverPresenceChange(push: Line): void;
+  deliver(publication: Publication, epoch: string, push: PublicationPush | null): void;
+  /** Takes word of somebody who came or went, encoded likewise. */
+  deliverPresenceChange(push: PresenceChangePush): void;
   /** Ends the whole connection. */
   close(disconnect: Disconnect): void;
 }
@@ -32,20 +34,10 @@ export interface Subscriber {
 /** What a hub works with. */
 export interface HubOptions {
   readonly fanOut: FanOut<Subscriber>;
-  tenantOf(realm: Realm): Tenant;
-  onDelivered(): void;
-  onPresenceDropped(): void;
-  onIsolationViolation(subscriber: Subscriber, channel: string): void;
-}
-
-interface Entry {
-  readonly channel: Channel;
-  readonly wireName: string;
-  readonly subscribers: Set<Subscriber>;
-  /** The subscribers at one moment: a delivery in slices goes to who was there when it came. */
-  list: readonly Subscriber[] | null;
-  /** The last publication that found no room: its subscribers must hear that they miss it. */
-  lost: { publication: Publication; epoch: string } | null;
+  readonly tenantOf: (realm: Realm) => Tenant;
+  readonly onDelivered: () => void;
+  readonly onPresenceDropped: () => void;
+  readonly onIsolationViolation: (subscriber: Subscriber, channel: string) => void;
 }
 
 /** A node's index of its subscriptions: who listens to which channel. */
@@ -53,6 +45,8 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #entries = new Map<string, Entry>();
   #subscriptions = 0;
+  /** The number of the last channel that got one. */
+  #numbers = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -72,32 +66,35 @@ export class Hub {
     return this.#entries.has(channel);
   }
 
+  /** What stands for a channel's name in compact pushes, as long as it has a local subscriber. */
+  numberOf(channel: string): number | undefined {
+    return this.#entries.get(channel)?.number;
+  }
+
   add(channel: string, subscriber: Subscriber): void {
-    const entry = this.#entries.get(channel) ?? newEntry(channel);
+    const entry = this.#entries.get(channel) ?? new Entry(channel, (this.#numbers += 1));
     this.#entries.set(channel, entry);
-    if (!entry.subscribers.has(subscriber)) this.#subscriptions += 1;
-    entry.subscribers.add(subscriber);
-    entry.list = null;
+    if (entry.add(subscriber)) this.#subscriptions += 1;
   }
 
   remove(channel: string, subscriber: Subscriber): void {
     const entry = this.#entries.get(channel);
-    if (!entry?.subscribers.delete(subscriber)) return;
+    if (!entry?.remove(subscriber)) return;
     this.#subscriptions -= 1;
-    entry.list = null;
-    if (entry.subscribers.size === 0) this.#entries.delete(channel);
+    if (entry.isEmpty) this.#entries.delete(channel);
   }
 
   /** Delivers a publication to the channel's local subscribers: encoded once, the same line to all. */
   fanOut(channel: string, publication: Publication, epoch: string): void {
     const entry = this.#entries.get(channel);
     if (!entry) return;
-    const push = publicationPush(entry.wireName, publication);
-    const isTaken = this.#add(channel, entry, push.bytes, (subscriber) => {
+    const push = new PublicationPush(entry, publication, entry.before);
+    entry.follow(publication);
+    const hand = (subscriber: Subscriber) => {
       this.#options.onDelivered();
       subscriber.deliver(publication, epoch, push);
-    });
-    if (!isTaken) this.#lose(channel, entry, publication, epoch);
+    };
+    if (!this.#add(entry, push.plain.bytes, hand)) this.#lose(entry, publication, epoch);
   }
 
   /** Tells the channel's local subscribers who came or went. */
@@ -105,61 +102,119 @@ export class Hub {
     const entry = this.#entries.get(channel);
     if (!entry) return;
     // Nobody recovers it: it is the first that a busy tenant goes without.
-    if (this.#options.fanOut.isResting(this.#options.tenantOf(entry.channel.realm))) {
+    if (this.#options.fanOut.isResting(this.#options.tenantOf(entry.realm))) {
       this.#options.onPresenceDropped();
       return;
     }
-    const push = presenceChangePush(entry.wireName, change);
-    this.#add(channel, entry, push.bytes, (subscriber) => subscriber.deliverPresenceChange(push));
+    const push = new PresenceChangePush(entry, change);
+    const hand = (subscriber: Subscriber) => subscriber.deliverPresenceChange(push);
+    this.#add(entry, push.lineIn(PLAIN).bytes, hand);
   }
 
-  #add(channel: string, entry: Entry, bytes: number, deliver: (to: Subscriber) => void): boolean {
-    const { realm } = entry.channel;
-    const list = (entry.list ??= [...entry.subscribers]);
-    return this.#options.fanOut.add(this.#options.tenantOf(realm), {
-      subscribers: () => list,
-      bytes,
-      deliver: (subscriber) => {
-        if (isSameRealm(subscriber.principal.realm, realm)) deliver(subscriber);
-        else this.#violated(channel, subscriber);
-      },
-    });
+  #add(entry: Entry, bytes: number, hand: (subscriber: Subscriber) => void): boolean {
+    const { fanOut, tenantOf } = this.#options;
+    const delivery = new ChannelDelivery(this.#options, entry, { bytes, hand });
+    return fanOut.add(tenantOf(entry.realm), entry.list, delivery);
   }
 
   // A publication without room is no silent gap: as soon as there is room, everybody who listens by
   // then is told that it exists. One word is enough for all that were lost in a row: whoever has read
   // the channel's history since then knows of the last one, and passes it over.
-  #lose(channel: string, entry: Entry, publication: Publication, epoch: string): void {
+  #lose(entry: Entry, publication: Publication, epoch: string): void {
     const isQueued = entry.lost !== null;
     entry.lost = { publication, epoch };
     if (isQueued) return;
-    let lost = entry.lost;
-    this.#options.fanOut.addLater(this.#options.tenantOf(entry.channel.realm), {
-      bytes: 0,
-      subscribers: () => {
-        lost = entry.lost ?? lost;
-        entry.lost = null;
-        return [...entry.subscribers];
-      },
-      deliver: (subscriber) => subscriber.deliver(lost.publication, lost.epoch, null),
+    const { fanOut, tenantOf } = this.#options;
+    fanOut.addLater(tenantOf(entry.realm), () => {
+      const lost = entry.lost ?? { publication, epoch };
+      entry.lost = null;
+      const hand = (subscriber: Subscriber) =>
+        subscriber.deliver(lost.publication, lost.epoch, null);
+      const delivery = new ChannelDelivery(this.#options, entry, { bytes: 0, hand });
+      return { subscribers: entry.list, delivery };
     });
   }
+}
 
-  // The wall's second check. It must never trip; when it does, nothing is delivered.
-  #violated(channel: string, subscriber: Subscriber): void {
-    this.#options.onIsolationViolation(subscriber, channel);
+/** One channel with local subscribers. */
+class Entry implements ChannelNames {
+  readonly key: string;
+  readonly wireName: string;
+  readonly number: number;
+  readonly realm: Realm;
+  /** The last publication that found no room: its subscribers must hear that they miss it. */
+  lost: { readonly publication: Publication; readonly epoch: string } | null = null;
+  /** The text of the last publication, where somebody takes deltas from it. */
+  before: string | null = null;
+  readonly #subscribers = new SmallSet<Subscriber>();
+  #deltaTakers = 0;
+
+  constructor(key: string, number: number) {
+    const { realm, target } = parsed(key);
+    this.key = key;
+    this.number = number;
+    this.realm = realm;
+    this.wireName = wireName(target);
+  }
+
+  get isEmpty(): boolean {
+    return this.#subscribers.size === 0;
+  }
+
+  /** The subscribers at this moment: a delivery in slices goes to who was there when it came. */
+  get list(): readonly Subscriber[] {
+    return this.#subscribers.list;
+  }
+
+  add(subscriber: Subscriber): boolean {
+    if (!this.#subscribers.add(subscriber)) return false;
+    if (subscriber.takesDeltas) this.#deltaTakers += 1;
+    return true;
+  }
+
+  remove(subscriber: Subscriber): boolean {
+    if (!this.#subscribers.delete(subscriber)) return false;
+    if (subscriber.takesDeltas) this.#deltaTakers -= 1;
+    return true;
+  }
+
+  /** The next publication comes after this one. */
+  follow({ data }: Publication): void {
+    this.before = this.#deltaTakers > 0 ? data : null;
+  }
+}
+
+/** Hands one thing to the subscribers of a channel, each behind the wall's second check. */
+class ChannelDelivery implements Delivery<Subscriber> {
+  readonly bytes: number;
+  readonly #options: HubOptions;
+  readonly #entry: Entry;
+  readonly #hand: (subscriber: Subscriber) => void;
+
+  constructor(
+    options: HubOptions,
+    entry: Entry,
+    { bytes, hand }: { bytes: number; hand: (subscriber: Subscriber) => void },
+  ) {
+    this.#options = options;
+    this.#entry = entry;
+    this.bytes = bytes;
+    this.#hand = hand;
+  }
+
+  // The check must never trip; when it does, nothing is delivered.
+  deliver(subscriber: Subscriber): void {
+    if (isSameRealm(subscriber.principal.realm, this.#entry.realm)) {
+      this.#hand(subscriber);
+      return;
+    }
+    this.#options.onIsolationViolation(subscriber, this.#entry.key);
     subscriber.close(disconnects.internal);
   }
 }
 
-function newEntry(key: string): Entry {
+function parsed(key: string): Channel {
   const channel = parseChannelKey(key);
   if (!channel) throw new TypeError(`Not a channel key: ${JSON.stringify(key)}`);
-  return {
-    channel,
-    wireName: wireName(channel.target),
-    subscribers: new Set(),
-    list: null,
-    lost: null,
-  };
+  return channel;
 }

@@ -1,3 +1,4 @@
+export { type AttachOptions, attach, type Door, type HttpFallback } from './attach.ts';
 export {
   type Broker,
   BrokerUnavailableError,
@@ -46,6 +47,5 @@ export type { RoomAnswer, RoomGrant, RoomRequest, RoomRule, RoomRules } from './
 export type { CallContext, RpcHandler, RpcHandlers, SendHandler } from './rpc.ts';
 export type { NodeStats } from './stats.ts';
 export type { LimitsFor } from './tenants.ts';
-export { type AttachOptions, attach, type Door } from './upgrade.ts';
 export type { UserAddress, Users } from './users.ts';
 export { withTimeout } from './with-timeout.ts';

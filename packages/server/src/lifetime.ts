@@ -1,83 +1,164 @@
 import type { LimitName } from './counters.ts';
-import { Deadline } from './deadline.ts';
 import { type Disconnect, disconnects } from './errors.ts';
-import { Expiry } from './expiry.ts';
-import { Heartbeat } from './heartbeat.ts';
 import type { Limits } from './limits.ts';
+import type { Alarm, TimerWheel } from './timer-wheel.ts';
 
-/** What a lifetime works with. */
-export interface LifetimeOptions {
+/** Whose lifetime it is, as much of it as the lifetime needs. */
+export interface LifetimeOwner {
   readonly limits: Limits;
-  readonly sendPing: () => void;
-  readonly onExceeded: (limit: LimitName) => void;
-  readonly onEnd: (disconnect: Disconnect) => void;
+  readonly wheel: TimerWheel;
+  sendPing(): void;
+  exceeded(limit: LimitName): void;
+  close(disconnect: Disconnect): void;
 }
+
+/** Not expected, by the wheel's clock or the wall's. */
+const NEVER = 0;
+/** What is due in a second or more is due in whole quarters of one. */
+const COARSE_FROM_MS = 1_000;
+const COARSE_MS = 250;
 
 /**
  * How long a connection lives: until its connect is late, then as long as it answers pings and what
- * it was let in for lasts.
+ * it was let in for lasts. Pings come at a fixed interval, the first after a random part of it so that
+ * clients that came together do not answer together; to each a pong is expected (protocol, section 5).
+ * One alarm rings for whatever is next.
  */
-export class Lifetime {
-  readonly #options: LifetimeOptions;
-  readonly #deadline = new Deadline();
-  readonly #expiry = new Expiry();
-  readonly #heartbeat: Heartbeat;
+export class Lifetime implements Alarm {
+  spoke: Alarm['spoke'] = null;
+  readonly #owner: LifetimeOwner;
+  /** When the client must have come. */
+  #clientDueAt = NEVER;
+  #pingAt = NEVER;
+  /** When the ping went out that has no pong yet. */
+  #pingedAt = NEVER;
+  #pongDueAt = NEVER;
+  /** When what it was let in for ends, by the wall clock: it is the clock that tokens are made by. */
+  #expiresAt = NEVER;
+  #graceMs = 0;
+  #onDecided: (() => void)[] | null = null;
 
-  constructor(options: LifetimeOptions) {
-    const { limits, sendPing } = options;
-    this.#options = options;
-    this.#heartbeat = new Heartbeat({
-      pingIntervalMs: limits.pingIntervalMs,
-      pongTimeoutMs: limits.pongTimeoutMs,
-      sendPing,
-      onNoPong: () => this.#late('pongTimeoutMs', disconnects.noPong),
-    });
+  constructor(owner: LifetimeOwner) {
+    this.#owner = owner;
   }
 
   /** Has what it was let in for ended, whether or not its grace has? */
   get isOver(): boolean {
-    return this.#expiry.isOver;
+    return this.#expiresAt !== NEVER && this.#expiresAt <= Date.now();
   }
 
   /** It must connect, or leave, in time. */
   expectClient(): void {
-    const late = () => this.#late('connectDeadlineMs', disconnects.stale);
-    this.#deadline.set(this.#options.limits.connectDeadlineMs, late);
+    this.#clientDueAt = later(this.#owner.limits.connectDeadlineMs);
+    this.#setAlarm();
   }
 
   /** It has: from here on lateness is ours. */
   clientCame(): void {
-    this.#deadline.clear();
+    this.#clientDueAt = NEVER;
+    this.#setAlarm();
   }
 
   /** From here on it must answer pings. */
   start(): void {
-    this.#heartbeat.start();
+    this.#pingAt = later(this.#owner.limits.pingIntervalMs * (0.5 + Math.random() / 2));
+    this.#setAlarm();
   }
 
   /** From here on it ends so long after that moment; `undefined`: not by itself. */
   expireAt(expiresAt: number | undefined, graceMs: number): void {
-    this.#expiry.set(expiresAt, graceMs, () => this.#options.onEnd(disconnects.expired));
+    this.#expiresAt = expiresAt === undefined ? NEVER : Math.max(expiresAt, 1);
+    this.#graceMs = graceMs;
+    this.ring();
   }
 
   /** Takes a pong. `false`: it answers no ping. */
   pong(): boolean {
-    return this.#heartbeat.pong();
+    if (this.#pingedAt === NEVER) return false;
+    this.#pingAt = later(this.#owner.limits.pingIntervalMs, this.#pingedAt);
+    this.#pingedAt = NEVER;
+    this.#pongDueAt = NEVER;
+    this.#setAlarm();
+    this.#decided();
+    return true;
   }
 
   /** Asks for a sign of life; resolves when there was one, or it has ended for want of it. */
   async probe(timeoutMs: number): Promise<void> {
-    await this.#heartbeat.probe(timeoutMs);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.#onDecided ??= []).push(resolve);
+    if (this.#pingedAt === NEVER) this.#ping();
+    // Only ever sooner: asking again and again must not keep a dead peer alive.
+    this.#pongDueAt = Math.min(this.#pongDueAt, later(timeoutMs));
+    this.#setAlarm();
+    await promise;
   }
 
   end(): void {
-    this.#deadline.clear();
-    this.#expiry.clear();
-    this.#heartbeat.stop();
+    this.#owner.wheel.clear(this);
+    this.#clientDueAt = NEVER;
+    this.#pingAt = NEVER;
+    this.#pongDueAt = NEVER;
+    this.#expiresAt = NEVER;
+    this.#decided();
+  }
+
+  ring(): void {
+    const now = performance.now();
+    if (isDue(this.#clientDueAt, now)) this.#late('connectDeadlineMs', disconnects.stale);
+    else if (this.#hasExpired) this.#owner.close(disconnects.expired);
+    else if (isDue(this.#pongDueAt, now)) this.#late('pongTimeoutMs', disconnects.noPong);
+    else if (isDue(this.#pingAt, now)) this.#ping();
+    this.#setAlarm();
+  }
+
+  get #hasExpired(): boolean {
+    return this.#expiresAt !== NEVER && this.#expiresAt + this.#graceMs <= Date.now();
+  }
+
+  #ping(): void {
+    this.#pingAt = NEVER;
+    this.#pingedAt = later(0);
+    this.#pongDueAt = later(this.#owner.limits.pongTimeoutMs);
+    this.#owner.sendPing();
   }
 
   #late(limit: LimitName, disconnect: Disconnect): void {
-    this.#options.onExceeded(limit);
-    this.#options.onEnd(disconnect);
+    this.#owner.exceeded(limit);
+    this.#owner.close(disconnect);
   }
+
+  /** Sets the alarm for whatever is due next. */
+  #setAlarm(): void {
+    const { wheel } = this.#owner;
+    const now = performance.now();
+    let dueAt = Infinity;
+    if (this.#clientDueAt !== NEVER) dueAt = this.#clientDueAt;
+    if (this.#pingAt !== NEVER) dueAt = Math.min(dueAt, this.#pingAt);
+    if (this.#pongDueAt !== NEVER) dueAt = Math.min(dueAt, this.#pongDueAt);
+    if (this.#expiresAt !== NEVER) {
+      dueAt = Math.min(dueAt, now + this.#expiresAt + this.#graceMs - Date.now());
+    }
+    if (dueAt === Infinity) wheel.clear(this);
+    else wheel.set(this, Math.max(0, dueAt - now));
+  }
+
+  #decided(): void {
+    const resolvers = this.#onDecided ?? [];
+    this.#onDecided = null;
+    for (const resolve of resolvers) resolve();
+  }
+}
+
+/**
+ * So many milliseconds after a moment, by the wheel's clock. Where seconds are meant, those of many clients are
+ * due together; whole numbers, because they need no box.
+ */
+function later(delayMs: number, from: number = performance.now()): number {
+  const grainMs = delayMs < COARSE_FROM_MS ? 1 : COARSE_MS;
+  return Math.ceil((from + delayMs) / grainMs) * grainMs;
+}
+
+function isDue(dueAt: number, now: number): boolean {
+  return dueAt !== NEVER && dueAt <= now;
 }

@@ -13,6 +13,7 @@ import {
 import { MemoryBroker } from './broker/memory.ts';
 import { Connections } from './connections.ts';
 import { Counters, type LimitName } from './counters.ts';
+import { EmulatedSessions } from './emulated-sessions.ts';
 import { disconnects } from './errors.ts';
 import { EventLoopMonitor } from './event-loop.ts';
 import { FanOut } from './fan-out.ts';
@@ -27,6 +28,7 @@ import { type RoomRules, Rooms } from './rooms.ts';
 import type { RpcHandlers, SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
 import { type LimitsFor, Tenants } from './tenants.ts';
+import { TimerWheel } from './timer-wheel.ts';
 import { Turn } from './turn.ts';
 import { Users } from './users.ts';
 import { withTimeout } from './with-timeout.ts';
@@ -39,6 +41,11 @@ export interface NodeOptions {
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
   roomsOf?: (principal: Principal) => readonly string[] | Promise<readonly string[]>;
+  /**
+   * Lets clients that offer it have a channel's number in pushes instead of its name: a few bytes less
+   * in each. Default `false`.
+   */
+  compactChannels?: boolean;
   /** What clients may call. Default: nothing, every call gets error 108. */
   rpc?: RpcHandlers;
   /** Takes what clients send without an answer. Default: nobody, it closes with 3508. */
@@ -85,8 +92,10 @@ export class Node {
   readonly log: Log;
   readonly counters: Counters = new Counters();
   readonly turn: Turn = new Turn();
+  readonly wheel: TimerWheel = new TimerWheel();
   readonly tenants: Tenants;
   readonly connections: Connections;
+  readonly emulated: EmulatedSessions = new EmulatedSessions();
   readonly users: Users;
   readonly presences: Presences;
   readonly rooms: Rooms;
@@ -95,6 +104,7 @@ export class Node {
   readonly roomsOf: NonNullable<NodeOptions['roomsOf']>;
   readonly rpc: RpcHandlers | null;
   readonly onSend: SendHandler | null;
+  readonly compactsChannels: boolean;
   readonly #broker: Broker;
   readonly #hub: Hub;
   readonly #fanOut: FanOut<Subscriber>;
@@ -113,6 +123,7 @@ export class Node {
     this.roomsOf = options.roomsOf ?? (() => []);
     this.rpc = options.rpc ?? null;
     this.onSend = options.onSend ?? null;
+    this.compactsChannels = options.compactChannels ?? false;
     this.rooms = new Rooms(options.rooms ?? {}, this.limits.history);
 
     const onExceeded = (limit: LimitName, fields?: Record<string, unknown>) =>
@@ -223,6 +234,11 @@ export class Node {
   keepsHistory(key: string): boolean {
     const channel = parseChannelKey(key);
     return channel !== null && this.historyOf(channel) !== null;
+  }
+
+  /** What stands for a channel's name in compact pushes, while somebody here listens to it. */
+  channelNumber(channel: string): number | undefined {
+    return this.#hub.numberOf(channel);
   }
 
   /** Resolves when every later publication of the channel will be delivered to the subscriber. */

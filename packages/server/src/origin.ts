@@ -17,6 +17,21 @@ export function isAllowedOrigin(headers: IncomingHttpHeaders, origins: readonly 
   return origins.includes(origin);
 }
 
+/**
+ * May this HTTP request come in? As above, except that a browser does not send an `Origin` with every
+ * request, but its cookies: an `EventSource` of the own origin is known by `Sec-Fetch-Site`, which no
+ * page can set. What a browser calls anything else there comes from no page that may be here: one of
+ * another origin that wants to read the answer has an `Origin`.
+ */
+export function isAllowedRequest(
+  headers: IncomingHttpHeaders,
+  origins: readonly string[],
+): boolean {
+  const site = headers['sec-fetch-site'];
+  if (headers.origin !== undefined || site === undefined) return isAllowedOrigin(headers, origins);
+  return site === 'same-origin';
+}
+
 function isOwnHost(origin: string, host: string | undefined): boolean {
   const url = parseUrl(origin);
   if (!url || host === undefined) return false;

@@ -1,7 +1,8 @@
 import type { History, Publication, StreamPosition } from './broker/broker.ts';
 import type { Node } from './node.ts';
 import type { RecoverRequest } from './protocol/command.ts';
-import { publicationBody, type SubscribeResult } from './protocol/reply.ts';
+import { deltaFrom } from './protocol/delta.ts';
+import { deltaBody, publicationBody, type SubscribeResult, textBody } from './protocol/reply.ts';
 import type { ReplySpace } from './reply-space.ts';
 import type { Subscription } from './subscription.ts';
 import type { TimeBudget } from './time-budget.ts';
@@ -12,12 +13,14 @@ export interface Joined {
   readonly result: SubscribeResult;
   /** Top of the history that was read; `null` without history. */
   readonly position: StreamPosition | null;
+  /** The last payload of the reply, which the next delta may build on; `null`: there is none. */
+  readonly base: string | null;
 }
 
 /** Bytes that a reply may carry. */
 export interface RecoveryBudget {
-  /** Takes what these need; `false` takes nothing: they do not fit. */
-  take(publications: readonly Publication[]): boolean | Promise<boolean>;
+  /** Takes what these publications need; `false` takes nothing: they do not fit. */
+  take(bodies: readonly string[]): boolean | Promise<boolean>;
 }
 
 /** A fixed number of bytes, shared by all channels of one reply. */
@@ -28,8 +31,8 @@ export class ReplyBudget implements RecoveryBudget {
     this.#bytes = bytes;
   }
 
-  take(publications: readonly Publication[]): boolean {
-    const bytes = sizeOf(publications);
+  take(bodies: readonly string[]): boolean {
+    const bytes = sizeOf(bodies);
     if (bytes > this.#bytes) return false;
     this.#bytes -= bytes;
     return true;
@@ -53,9 +56,9 @@ export class QueueBudget implements RecoveryBudget {
     this.#time = time;
   }
 
-  async take(publications: readonly Publication[]): Promise<boolean> {
-    if (publications.length === 0) return true; // who has missed nothing waits for nobody
-    const bytes = sizeOf(publications);
+  async take(bodies: readonly string[]): Promise<boolean> {
+    if (bodies.length === 0) return true; // who has missed nothing waits for nobody
+    const bytes = sizeOf(bodies);
     if (bytes > this.#maxBytes || this.#isReleased) return false;
     if (!(await this.#space.take(bytes, this.#time.patienceMs))) return false;
     this.#takenBytes += bytes;
@@ -73,12 +76,9 @@ export class QueueBudget implements RecoveryBudget {
   }
 }
 
-/** As text in a reply, with the comma. */
-function sizeOf(publications: readonly Publication[]): number {
-  return publications.reduce(
-    (sum, publication) => sum + Buffer.byteLength(publicationBody(publication)) + 1,
-    0,
-  );
+/** In a reply, with the comma behind each. */
+function sizeOf(bodies: readonly string[]): number {
+  return bodies.reduce((sum, body) => sum + Buffer.byteLength(body) + 1, 0);
 }
 
 /**
@@ -94,30 +94,66 @@ export async function join(
   const { channel } = subscription;
   await node.subscribe(channel, subscription);
   // Whoever has gone meanwhile has been taken out of presence already: nobody would do it again.
-  if (subscription.hasEnded) return { subscription, result: {}, position: null };
-  await node.presences.enter(subscription);
-  if (!node.keepsHistory(channel)) return { subscription, result: {}, position: null };
+  if (!subscription.hasEnded) await node.presences.enter(subscription);
+  const agreed = agreedOn(node, subscription);
+  if (subscription.hasEnded || !node.keepsHistory(channel)) {
+    return { subscription, result: agreed, position: null, base: null };
+  }
   const history = await node.history(channel, recover?.offset ?? null);
-  const result = await recoverFrom(history, recover, budget);
+  const { top } = history;
+  const missed = recover ? await missedBy(subscription, history, recover, budget) : null;
   if (recover && !subscription.hasEnded) {
-    node.counters.count(result.recovered ? 'recovered' : 'unrecovered');
-    const isTooMuch = !result.recovered && isUnbroken(history, recover);
+    node.counters.count(missed ? 'recovered' : 'unrecovered');
+    const isTooMuch = !missed && isUnbroken(history, recover);
     if (isTooMuch) node.exceeded('maxRecoveryBytes', { client: subscription.id });
   }
-  return { subscription, result, position: history.top };
+  return {
+    subscription,
+    result: { ...agreed, ...recoveredFrom(top, recover, missed) },
+    position: top,
+    base: (missed && history.publications.at(-1)?.data) ?? null,
+  };
 }
 
-/** What a subscribe answers, given the history after the position asked from (protocol, 11.4). */
-async function recoverFrom(
+/** What the reply says of how publications will come. */
+function agreedOn(node: Node, { channel, form }: Subscription): SubscribeResult {
+  const number = form.isCompact ? node.channelNumber(channel) : undefined;
+  return {
+    ...(form.isDelta ? { isDelta: true } : {}),
+    ...(number === undefined ? {} : { number }),
+  };
+}
+
+/** Everything after the position asked from, for the reply; `null`: not all of it is here, or fits. */
+async function missedBy(
+  { form }: Subscription,
   history: History,
-  recover: RecoverRequest | undefined,
+  recover: RecoverRequest,
   budget: RecoveryBudget,
-): Promise<SubscribeResult> {
-  const { top, publications } = history;
+): Promise<readonly string[] | null> {
+  if (!isUnbroken(history, recover)) return null;
+  const { publications } = history;
+  const bodies = form.isDelta ? chainOf(publications) : publications.map(publicationBody);
+  return (await budget.take(bodies)) ? bodies : null;
+}
+
+/** The first in full, each of the others as what changed since the one before (protocol, section 15). */
+function chainOf(publications: readonly Publication[]): string[] {
+  return publications.map((publication, index) => {
+    const before = publications[index - 1];
+    const delta = before ? deltaFrom(before.data, publication) : null;
+    return delta === null ? textBody(publication) : deltaBody(publication, delta);
+  });
+}
+
+/** What a subscribe answers, given what the client has missed (protocol, 11.4). */
+function recoveredFrom(
+  top: StreamPosition,
+  recover: RecoverRequest | undefined,
+  publications: readonly string[] | null,
+): SubscribeResult {
   if (!recover) return { position: top };
-  if (!isUnbroken(history, recover) || !(await budget.take(publications))) {
-    return { position: top, wasRecovering: true };
-  }
+  if (!publications) return { position: top, wasRecovering: true };
   const position = { epoch: top.epoch, offset: recover.offset };
   return { position, wasRecovering: true, recovered: true, publications };
 }

@@ -45,6 +45,12 @@ export interface RoomRule {
   /** Who of the clients may publish: nobody, or who is subscribed. Default `'none'`. */
   readonly publish?: 'none' | 'members';
   /**
+   * Lets clients that ask for it have what changed since the publication before instead of the whole:
+   * for payloads that are much like one another. Costs the server a comparison for each publication.
+   * Default `false`.
+   */
+  readonly delta?: boolean;
+  /**
    * What a client may publish: an event `{ type, data }`, which is put in an envelope that names its
    * sender; or any JSON, passed on as it is, for clients that are not Trunkline's. Default `'event'`.
    */
@@ -102,6 +108,7 @@ const FIELDS: Readonly<Record<keyof RoomRule, (value: unknown) => string | null>
   history: () => null, // resolveHistory has its own words
   presence: (value) => (typeof value === 'boolean' ? null : 'true or false'),
   joinLeave: (value) => (typeof value === 'boolean' ? null : 'true or false'),
+  delta: (value) => (typeof value === 'boolean' ? null : 'true or false'),
   publish: (value) => (value === 'none' || value === 'members' ? null : "'none' or 'members'"),
   payload: (value) => (value === 'event' || value === 'json' ? null : "'event' or 'json'"),
   authorize: (value) => (typeof value === 'function' ? null : 'a function'),

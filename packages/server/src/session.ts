@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { ClientRates } from './client-rates.ts';
-import { CommandQueue } from './command-queue.ts';
+import { ClientRates, type ClientRatesOwner } from './client-rates.ts';
+import { CommandQueue, type CommandQueueOwner } from './command-queue.ts';
 import { execute } from './commands/execute.ts';
 import { joinServerSide } from './commands/server-side.ts';
 import type { Connection } from './connections.ts';
@@ -13,7 +13,7 @@ import {
   protocolErrors,
 } from './errors.ts';
 import { announced } from './expiry.ts';
-import { Lifetime } from './lifetime.ts';
+import { Lifetime, type LifetimeOwner } from './lifetime.ts';
 import type { Limits } from './limits.ts';
 import { describeError } from './log.ts';
 import type { Node } from './node.ts';
@@ -27,6 +27,7 @@ import { ReplySpace } from './reply-space.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
+import type { TimerWheel } from './timer-wheel.ts';
 import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
 import type { Turn } from './turn.ts';
 
@@ -39,20 +40,25 @@ export interface SessionInit {
 
 /** A slow reader is not waited for as long as others. */
 const SLOW_GRACE_MS = 1_000;
-/** Commands that are not finished may be as large as this many messages of the greatest size. */
-const MAX_PENDING_MESSAGES = 4;
 
 /**
  * The server's side of one connection: from the first byte to the close. Commands start in the
  * order of their arrival, those of one channel one after the other; pushes go out in between.
  */
-export class Session implements SubscriptionOwner, OutboxOwner, Connection {
+export class Session
+  implements
+    Connection,
+    SubscriptionOwner,
+    OutboxOwner,
+    LifetimeOwner,
+    CommandQueueOwner,
+    ClientRatesOwner
+{
   /** The client id: unguessable, new for each connection. */
   readonly id: string = randomUUID();
   readonly node: Node;
   readonly address: string;
   readonly #transport: Transport;
-  readonly replySpace: ReplySpace;
   readonly #outbox: Outbox;
   readonly #lifetime: Lifetime;
   readonly subscriptions: Subscriptions;
@@ -68,29 +74,19 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
   #isLive = false;
   #isClosed = false;
 
+  /** Made when a large reply first needs it. */
+  #replySpace: ReplySpace | null = null;
+
   constructor({ node, transport, handshake }: SessionInit) {
-    const { limits } = node;
     this.node = node;
     this.address = handshake.remoteAddress;
     this.#transport = transport;
     this.#handshake = handshake;
     this.subscriptions = new Subscriptions(this);
     this.#outbox = new Outbox(this, transport);
-    this.replySpace = new ReplySpace(this.#outbox);
-    this.#lifetime = new Lifetime({
-      limits,
-      sendPing: () => this.write(PING),
-      onExceeded: this.#exceeded,
-      onEnd: (disconnect) => this.close(disconnect),
-    });
-    this.#rates = new ClientRates({ limits, onExceeded: this.#exceeded });
-    this.#commands = new CommandQueue({
-      maxCommands: limits.maxPendingCommands,
-      maxBytes: MAX_PENDING_MESSAGES * limits.maxMessageBytes,
-      answerMs: limits.hookTimeoutMs,
-      onExceeded: this.#exceeded,
-      run: (command, time) => this.#run(command, time),
-    });
+    this.#lifetime = new Lifetime(this);
+    this.#rates = new ClientRates(this);
+    this.#commands = new CommandQueue(this);
     this.#lifetime.expectClient();
     node.connections.add(this);
     node.counters.count('connectionsOpened');
@@ -112,12 +108,33 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
     return this.#refreshable;
   }
 
+  /** What its commands come with, if they come by another way than this connection. */
+  get key(): string | undefined {
+    return this.#transport.sessionKey;
+  }
+
   get limits(): Limits {
     return this.node.limits;
   }
 
   get turn(): Turn {
     return this.node.turn;
+  }
+
+  get wheel(): TimerWheel {
+    return this.node.wheel;
+  }
+
+  get actsFor(): Principal | null {
+    return this.#principal;
+  }
+
+  /** The space that large replies may have in the outbox. */
+  get replySpace(): ReplySpace {
+    if (this.#replySpace) return this.#replySpace;
+    this.#replySpace = new ReplySpace(this.#outbox);
+    if (this.#isClosed) this.#replySpace.close();
+    return this.#replySpace;
   }
 
   get isSilent(): boolean {
@@ -136,7 +153,7 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
       if (this.#isRefused) throw disconnects.badRequest;
       this.#rates.admitFrame(frame);
       const { limits } = this.node;
-      const commands = decodeFrame(frame, { limits, onExceeded: this.#exceeded });
+      const commands = decodeFrame(frame, { limits, onExceeded: (limit) => this.exceeded(limit) });
       this.#commands.add(commands.flatMap((command) => this.#forQueue(command)));
     } catch (error) {
       this.#fail(null, error);
@@ -224,8 +241,8 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
    */
   complete(reply: Line, joined: readonly Joined[]): void {
     this.write(reply);
-    for (const { subscription, position } of joined) {
-      subscription.openGate(position);
+    for (const { subscription, position, base } of joined) {
+      subscription.openGate(position, base);
       if (!subscription.hasEnded) this.node.presences.joined(subscription);
     }
   }
@@ -274,12 +291,16 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
     return result;
   }
 
-  readonly #exceeded = (limit: LimitName): void => {
+  exceeded(limit: LimitName): void {
     this.node.exceeded(limit, { client: this.id });
-  };
+  }
+
+  sendPing(): void {
+    this.write(PING);
+  }
 
   onSlow(limit: LimitName): void {
-    this.#exceeded(limit);
+    this.exceeded(limit);
     this.close(disconnects.slow);
   }
 
@@ -300,7 +321,8 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
     return [{ command: { method: 'refused', id: command.id, error }, size: 0 }];
   }
 
-  async #run(command: Command, time: TimeBudget): Promise<void> {
+  /** Carries out one command, and answers it. */
+  async run(command: Command, time: TimeBudget): Promise<void> {
     if (this.#isClosed || this.#isRefused) return;
     try {
       await execute(this, command, time);
@@ -352,7 +374,7 @@ export class Session implements SubscriptionOwner, OutboxOwner, Connection {
     this.#refreshable = null;
     this.#lifetime.end();
     this.#outbox.discard();
-    this.replySpace.close();
+    this.#replySpace?.close();
     this.subscriptions.close();
   }
 }

@@ -4,7 +4,15 @@ import { Expiry } from './expiry.ts';
 import type { Subscriber } from './hub.ts';
 import type { Present } from './presences.ts';
 import type { Principal } from './principal.ts';
+import { infoText } from './protocol/client-info.ts';
 import type { Line } from './protocol/line.ts';
+import {
+  PLAIN,
+  type PresenceChangePush,
+  type PublicationPush,
+  type PushForm,
+} from './protocol/push.ts';
+import type { RoomRule } from './rooms.ts';
 
 /** The session that a subscription belongs to, as much of it as the subscription needs. */
 export interface SubscriptionOwner {
@@ -18,30 +26,37 @@ export interface SubscriptionOwner {
   onSubscriptionExpired(subscription: Subscription): void;
 }
 
+/** How a client wishes to be subscribed, as far as the room's rule grants it. */
+export interface SubscriptionWish {
+  /** Does it want to hear of those who come and go? */
+  readonly hearsPresence: boolean;
+  /** What the rule that let it in lets others see of it: JSON text. */
+  readonly chanInfo: string | undefined;
+  readonly form: PushForm;
+}
+
 /** What is fixed about a subscription from the start. */
 export interface SubscriptionInit {
   readonly channel: string;
   readonly wireName: string;
-  /** Made by the server; a client-side one was asked for by the client. */
-  readonly isServerSide: boolean;
   readonly owner: SubscriptionOwner;
   readonly principal: Principal;
-  /** What the principal lets others see of it: JSON text. */
-  readonly connInfo?: string | undefined;
-  /** What the rule that let it in lets others see of it: JSON text. */
-  readonly chanInfo?: string | undefined;
-  /** Does the channel keep who is here? Default: no. */
-  readonly keepsPresence?: boolean;
-  /** Does the channel tell who comes and goes? Default: no. */
-  readonly tellsPresence?: boolean;
-  /** Does this one want to hear of them? Default: no. */
-  readonly hearsPresence?: boolean;
+  /** The rule of the room that it is in; absent for other channels, and rooms without one. */
+  readonly rule: RoomRule | undefined;
+  /** Absent: the server made it, which hears who comes and goes wherever that is told. */
+  readonly wish: SubscriptionWish | undefined;
 }
 
 interface Held {
   readonly publication: Publication;
   readonly epoch: string;
-  readonly push: Line | null;
+  readonly push: PublicationPush | null;
+}
+
+/** What came while the gate was closed. */
+interface Gate {
+  readonly held: Held[];
+  bytes: number;
 }
 
 /**
@@ -52,38 +67,65 @@ interface Held {
 export class Subscription implements Subscriber, Present {
   readonly channel: string;
   readonly wireName: string;
-  readonly isServerSide: boolean;
   readonly principal: Principal;
-  readonly info: ClientInfo;
-  readonly keepsPresence: boolean;
-  readonly tellsPresence: boolean;
-  readonly #hearsPresence: boolean;
   readonly #owner: SubscriptionOwner;
+  readonly #rule: RoomRule | undefined;
+  readonly #wish: SubscriptionWish | undefined;
   #expiry: Expiry | null = null;
-  #held: Held[] | null = [];
-  #heldBytes = 0;
-  #position: StreamPosition | null = null;
+  /** `null`: open. */
+  #gate: Gate | null = { held: [], bytes: 0 };
+  /** Where it stands in the stream; `null`: the channel has none. */
+  #epoch: string | null = null;
+  #offset = 0;
+  /** The payload that the next delta may build on: the last one sent; `null`: none. */
+  #base: string | null = null;
   #hasEnded = false;
 
-  constructor(init: SubscriptionInit) {
-    this.channel = init.channel;
-    this.wireName = init.wireName;
-    this.isServerSide = init.isServerSide;
-    this.principal = init.principal;
-    this.keepsPresence = init.keepsPresence ?? false;
-    this.tellsPresence = init.tellsPresence ?? false;
-    this.#hearsPresence = init.hearsPresence ?? false;
-    this.#owner = init.owner;
-    this.info = {
-      user: init.principal.userId,
-      client: init.owner.id,
-      ...(init.connInfo === undefined ? {} : { connInfo: init.connInfo }),
-      ...(init.chanInfo === undefined ? {} : { chanInfo: init.chanInfo }),
-    };
+  constructor({ channel, wireName, owner, principal, rule, wish }: SubscriptionInit) {
+    this.channel = channel;
+    this.wireName = wireName;
+    this.principal = principal;
+    this.#owner = owner;
+    this.#rule = rule;
+    this.#wish = wish;
   }
 
   get id(): string {
     return this.#owner.id;
+  }
+
+  /** Was it made by the server? A client-side one was asked for by the client. */
+  get isServerSide(): boolean {
+    return this.#wish === undefined;
+  }
+
+  /** In which form it has its pushes. */
+  get form(): PushForm {
+    return this.#wish?.form ?? PLAIN;
+  }
+
+  get takesDeltas(): boolean {
+    return this.form.isDelta;
+  }
+
+  get keepsPresence(): boolean {
+    return this.#rule?.presence ?? false;
+  }
+
+  get tellsPresence(): boolean {
+    return this.#rule?.joinLeave ?? false;
+  }
+
+  /** How others see it. */
+  get info(): ClientInfo {
+    const connInfo = infoText(this.principal.info);
+    const chanInfo = this.#wish?.chanInfo;
+    return {
+      user: this.principal.userId,
+      client: this.#owner.id,
+      ...(connInfo === undefined ? {} : { connInfo }),
+      ...(chanInfo === undefined ? {} : { chanInfo }),
+    };
   }
 
   /** Will it take nothing more? */
@@ -96,15 +138,16 @@ export class Subscription implements Subscriber, Present {
     return this.#expiry?.isOver ?? false;
   }
 
-  deliver(publication: Publication, epoch: string, push: Line | null): void {
+  deliver(publication: Publication, epoch: string, push: PublicationPush | null): void {
     if (this.#hasEnded) return;
-    if (this.#held) this.#hold(this.#held, { publication, epoch, push });
+    if (this.#gate) this.#hold(this.#gate, { publication, epoch, push });
     else this.#follow(publication, epoch, push);
   }
 
   // Not held: behind a closed gate nobody has seen who was there before.
-  deliverPresenceChange(push: Line): void {
-    if (!this.#hasEnded && !this.#held && this.#hearsPresence) this.#owner.write(push);
+  deliverPresenceChange(push: PresenceChangePush): void {
+    if (this.#hasEnded || this.#gate || !this.#hearsPresence) return;
+    this.#owner.write(push.lineIn(this.form));
   }
 
   /** Ends it by itself, so long after that moment; `undefined`: never. */
@@ -120,11 +163,14 @@ export class Subscription implements Subscriber, Present {
 
   /**
    * Delivers what was held and lets everything after it pass. `position` is where the reply put
-   * the client: the top of the history that was read; `null` for a channel without history.
+   * the client: the top of the history that was read; `null` for a channel without history. `base` is
+   * the last payload in the reply.
    */
-  openGate(position: StreamPosition | null): void {
+  openGate(position: StreamPosition | null, base: string | null = null): void {
     const held = this.#takeHeld();
-    this.#position = position;
+    this.#epoch = position?.epoch ?? null;
+    this.#offset = position?.offset ?? 0;
+    this.#base = base;
     for (const { publication, epoch, push } of held) {
       if (this.#hasEnded) return; // one that did not follow has ended it
       this.#follow(publication, epoch, push);
@@ -138,34 +184,48 @@ export class Subscription implements Subscriber, Present {
     this.#takeHeld();
   }
 
-  #hold(held: Held[], item: Held): void {
-    const bytes = item.push?.bytes ?? 0;
-    held.push(item);
-    this.#heldBytes += bytes;
+  get #hearsPresence(): boolean {
+    return this.tellsPresence && (this.#wish?.hearsPresence ?? true);
+  }
+
+  #hold(gate: Gate, item: Held): void {
+    const bytes = item.push?.plain.bytes ?? 0;
+    gate.held.push(item);
+    gate.bytes += bytes;
     this.#owner.hold(bytes);
   }
 
   #takeHeld(): readonly Held[] {
-    const held = this.#held ?? [];
-    this.#held = null;
-    this.#owner.hold(-this.#heldBytes);
-    this.#heldBytes = 0;
-    return held;
+    const gate = this.#gate;
+    if (!gate) return [];
+    this.#gate = null;
+    this.#owner.hold(-gate.bytes);
+    return gate.held;
   }
 
-  #follow(publication: Publication, epoch: string, push: Line | null): void {
-    if (!this.#position) {
-      if (push) this.#owner.write(push);
+  #follow(publication: Publication, epoch: string, push: PublicationPush | null): void {
+    if (this.#epoch === null) {
+      if (push) this.#write(publication, push);
       return;
     }
     const { offset } = publication;
-    const isSameLife = epoch === this.#position.epoch;
-    if (isSameLife && offset <= this.#position.offset) return; // it was in the reply
-    if (!push || !isSameLife || offset !== this.#position.offset + 1) {
+    const isSameLife = epoch === this.#epoch;
+    if (isSameLife && offset <= this.#offset) return; // it was in the reply
+    if (!push || !isSameLife || offset !== this.#offset + 1) {
       this.#owner.onInsufficientState(this);
       return;
     }
-    this.#position = { epoch, offset };
-    this.#owner.write(push);
+    this.#offset = offset;
+    this.#write(publication, push);
+  }
+
+  #write({ data }: Publication, push: PublicationPush): void {
+    const wish = this.#wish;
+    if (!wish) {
+      this.#owner.write(push.plain);
+      return;
+    }
+    this.#owner.write(push.lineIn(wish.form, this.#base));
+    if (wish.form.isDelta) this.#base = data;
   }
 }

@@ -12,10 +12,13 @@ export interface SubscriptionsOwner {
   close(disconnect: Disconnect): void;
 }
 
+const NONE: readonly Subscription[] = [];
+
 /** One session's subscriptions: at most one for each channel. */
 export class Subscriptions {
   readonly #session: SubscriptionsOwner;
-  readonly #byName = new Map<string, Subscription>();
+  /** A list: most clients have a handful, and the limit is on a list's side. */
+  #all: readonly Subscription[] = NONE;
   #isClosed = false;
 
   constructor(session: SubscriptionsOwner) {
@@ -25,26 +28,25 @@ export class Subscriptions {
   /** May there be so many more? */
   hasSpaceFor(count: number): boolean {
     const { node, id } = this.#session;
-    if (this.#byName.size + count <= node.limits.maxSubscriptions) return true;
+    if (this.#all.length + count <= node.limits.maxSubscriptions) return true;
     node.exceeded('maxSubscriptions', { client: id });
     return false;
   }
 
   get(wireName: string): Subscription | undefined {
-    return this.#byName.get(wireName);
+    return this.#all.find((subscription) => subscription.wireName === wireName);
   }
 
   /** Throws when the session was closed meanwhile: nobody would take the subscription back. */
   add(subscription: Subscription): void {
     if (this.#isClosed) throw disconnects.connectionClosed;
-    this.#byName.set(subscription.wireName, subscription);
+    this.#all = [...this.#all, subscription];
   }
 
   /** Leaves its channel, without a word to the client. */
   remove(subscription: Subscription): void {
     this.#leave(subscription);
-    if (this.#byName.get(subscription.wireName) !== subscription) return;
-    this.#byName.delete(subscription.wireName);
+    this.#all = this.#all.filter((other) => other !== subscription);
   }
 
   /** Leaves its channel, and tells the client why. */
@@ -55,7 +57,7 @@ export class Subscriptions {
 
   /** The server ends the one in this room, if it is meant. */
   endRoom(room: string, isMeant: (subscription: Subscription) => boolean): void {
-    const subscription = this.#byName.get(room);
+    const subscription = this.get(room);
     if (subscription && isMeant(subscription)) this.end(subscription, unsubscribed.server);
   }
 
@@ -75,8 +77,8 @@ export class Subscriptions {
   /** Leaves every channel and takes no more. */
   close(): void {
     this.#isClosed = true;
-    for (const subscription of this.#byName.values()) this.#leave(subscription);
-    this.#byName.clear();
+    for (const subscription of this.#all) this.#leave(subscription);
+    this.#all = NONE;
   }
 
   #leave(subscription: Subscription): void {

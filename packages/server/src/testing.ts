@@ -1,3 +1,3 @@
+export { attachWith } from './attach.ts';
 export { SlowBroker, type SlowBrokerOptions } from './broker/slow.ts';
 export { Session, type SessionInit } from './session.ts';
-export { attachWith } from './upgrade.ts';

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { Deadline } from './deadline.ts';
 import type { Disconnect } from './errors.ts';
 import type { Batch } from './protocol/batch.ts';
+import { writeWatched } from './watched-write.ts';
 
 /** A polite close waits this long for the peer's. */
 export const CLOSE_GRACE_MS = 5_000;
@@ -18,6 +18,8 @@ export interface SendProgress {
 
 /** The way out to one client, as much of it as a session needs. */
 export interface Transport {
+  /** What the client's commands come with, where they come by another way; unguessable. */
+  readonly sessionKey?: string;
   /** Bytes handed over and not yet taken by the network. */
   readonly bufferedBytes: number;
   /** Writes one or more lines, in the transport's own form. */
@@ -48,8 +50,12 @@ export class WebSocketTransport implements Transport {
 
   send(batch: Batch, progress?: SendProgress): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (progress) this.#sendWatched(batch.frame, progress);
-    else this.#tcp.write(batch.frame);
+    if (!progress) {
+      this.#tcp.write(batch.frame);
+      return;
+    }
+    const socket = { tcp: this.#tcp, isOpen: () => this.#socket.readyState === this.#socket.OPEN };
+    writeWatched(socket, progress, (onWritten) => this.#tcp.write(batch.frame, onWritten));
   }
 
   close({ code, reason }: Disconnect, graceMs: number): void {
@@ -62,35 +68,4 @@ export class WebSocketTransport implements Transport {
   terminate(): void {
     this.#socket.terminate();
   }
-
-  #sendWatched(frame: Buffer, progress: SendProgress): void {
-    const watch = new Deadline();
-    this.#tcp.write(frame, () => {
-      watch.clear();
-      progress.onWritten();
-    });
-    if (this.#pendingBytes > 0) this.#watch(watch, progress, this.#pendingBytes);
-  }
-
-  // A timeout of the socket would do, but what comes in counts for it too: a peer that does not read
-  // could talk it away.
-  #watch(watch: Deadline, progress: SendProgress, pendingBytes: number): void {
-    watch.set(progress.stallMs, () => {
-      const left = this.#pendingBytes;
-      if (this.#socket.readyState !== this.#socket.OPEN) return;
-      if (left < pendingBytes) this.#watch(watch, progress, left);
-      else progress.onStall();
-    });
-  }
-
-  /** What the kernel has not taken. One large write counts as whole in the stream, not in its handle. */
-  get #pendingBytes(): number {
-    const { _handle: handle, writableLength } = this.#tcp as Socket & Handled;
-    return handle?.writeQueueSize ?? writableLength;
-  }
-}
-
-/** What Node's own socket timeout looks at, too, to see whether bytes still leave. */
-interface Handled {
-  readonly _handle?: { readonly writeQueueSize?: number } | null;
 }

@@ -1,39 +1,27 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Refusal } from './admission.ts';
-import { type AddressOf, addressBehind } from './client-address.ts';
 import type { LimitName } from './counters.ts';
+import {
+  admit,
+  BAD_REQUEST,
+  carriesToken,
+  type DoorSetup,
+  handshakeOf,
+  pathOf,
+  refuseOrigin,
+} from './door.ts';
 import { disconnects } from './errors.ts';
 import type { Node } from './node.ts';
-import { ANY_ORIGIN, isAllowedOrigin } from './origin.ts';
-import type { Handshake } from './principal.ts';
-import { Session, type SessionInit } from './session.ts';
+import { isAllowedOrigin } from './origin.ts';
+import { decodeUtf8 } from './protocol/utf8.ts';
+import type { Session } from './session.ts';
 import { CLOSE_GRACE_MS, WebSocketTransport } from './transport.ts';
 
 /** Pieces in which one message may arrive; a client that needs more is no client. */
 const MAX_BUFFERED_CHUNKS = 1024;
-const MAX_LOGGED_ORIGIN = 200;
-
-/** How a node is attached to an HTTP server. */
-export interface AttachOptions {
-  /** Where clients connect. Default `/connection/websocket`. */
-  path?: string;
-  /**
-   * Origins that may connect besides the server's own, e.g. `https://app.example.com`. `*` lets every
-   * page in, and must stand alone: only for servers whose clients bring tokens, never cookies.
-   */
-  origins?: readonly string[];
-  /** Addresses or networks of proxies whose `X-Forwarded-For` counts. Default: none. */
-  trustedProxies?: readonly string[];
-}
-
-/** A node's door on an HTTP server. */
-export interface Door {
-  /** Takes the door off: new upgrades are no longer ours. Connections that exist stay. */
-  detach(): void;
-}
 
 /** The paths of a server's doors, by their upgrade listeners. */
 type Doors = Map<UpgradeListener, string>;
@@ -41,89 +29,48 @@ type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) 
 
 const doorsOf = new WeakMap<Server, Doors>();
 
-/** Lets WebSocket clients in through an HTTP server. Upgrades of other paths are left alone. */
-export function attach(server: Server, node: Node, options: AttachOptions = {}): Door {
-  return attachWith(server, node, options, (init) => new Session(init));
-}
-
-/** As `attach`, with sessions of another make. */
-export function attachWith(
-  server: Server,
-  node: Node,
-  options: AttachOptions,
-  createSession: (init: SessionInit) => Session,
-): Door {
-  const { path = '/connection/websocket', origins = [], trustedProxies = [] } = options;
-  const door: DoorSetup = {
-    node,
-    origins: checkOrigins(origins),
-    addressOf: addressBehind(trustedProxies),
-    sockets: newSocketServer(node),
-    createSession,
-  };
+/** Lets WebSocket clients in. Upgrades of other paths are left alone. Returns how to stop. */
+export function openUpgradeDoor(server: Server, setup: DoorSetup, path: string): () => void {
+  const sockets = newSocketServer(setup.node);
   const doors: Doors = doorsOf.get(server) ?? new Map();
   doorsOf.set(server, doors);
 
   const onUpgrade: UpgradeListener = (request, socket, head) => {
     if (pathOf(request) !== path) return refuseUnknown(server, doors, request, socket);
-    const refusal = refusalFor(request, door);
+    const refusal = refusalFor(request, setup);
     if (refusal) return refuse(socket, refusal);
-    open(door, request, socket, head);
+    open(setup, sockets, { request, socket, head });
   };
   doors.set(onUpgrade, path);
   server.on('upgrade', onUpgrade);
-  return {
-    detach: () => {
-      doors.delete(onUpgrade);
-      server.off('upgrade', onUpgrade);
-    },
+  return () => {
+    doors.delete(onUpgrade);
+    server.off('upgrade', onUpgrade);
   };
 }
 
-/** What one door works with. */
-interface DoorSetup {
-  readonly node: Node;
-  readonly origins: readonly string[];
-  readonly addressOf: AddressOf;
-  readonly sockets: WebSocketServer;
-  readonly createSession: (init: SessionInit) => Session;
+/** `null`: come in. What costs nothing is asked first. */
+function refusalFor(request: IncomingMessage, setup: DoorSetup): Refusal | null {
+  if (carriesToken(request) || !speaksJson(request)) return BAD_REQUEST;
+  if (!isAllowedOrigin(request.headers, setup.origins)) return refuseOrigin(setup, request);
+  return admit(setup, request);
 }
 
-const BAD_REQUEST: Refusal = { status: '400 Bad Request', headers: [] };
-const FORBIDDEN: Refusal = { status: '403 Forbidden', headers: [] };
-
-/** `null`: come in. What costs nothing is asked first. */
-function refusalFor(request: IncomingMessage, door: DoorSetup): Refusal | null {
-  const { node, origins, addressOf } = door;
-  if (carriesToken(request) || !speaksJson(request)) return BAD_REQUEST;
-  if (!isAllowedOrigin(request.headers, origins)) {
-    const origin = String(request.headers.origin).slice(0, MAX_LOGGED_ORIGIN);
-    node.counters.count('originsRejected');
-    node.refused('origin_rejected', { origin });
-    return FORBIDDEN;
-  }
-  const refusal = node.admission.refusalFor(addressOf(request));
-  if (refusal?.limit) node.exceeded(refusal.limit);
-  return refusal;
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
 }
 
 /** Makes the handshake, and a session that hears its socket. */
-function open(door: DoorSetup, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const { node, sockets, addressOf, createSession } = door;
+function open(setup: DoorSetup, sockets: WebSocketServer, upgrade: Upgrade): void {
+  const { request, socket, head } = upgrade;
+  const { node, createSession } = setup;
   sockets.handleUpgrade(request, socket, head, (webSocket) => {
     // Node's HTTP server gives upgrades the TCP socket itself; the types leave room for others.
     const transport = new WebSocketTransport(webSocket, socket as Socket);
-    const handshake = handshakeOf(request, addressOf);
-    bind(webSocket, createSession({ node, transport, handshake }));
+    bind(webSocket, createSession({ node, transport, handshake: handshakeOf(setup, request) }));
   });
-}
-
-/** Does every page that may bring cookies have a name? */
-function checkOrigins(origins: readonly string[]): readonly string[] {
-  if (origins.includes(ANY_ORIGIN) && origins.length > 1) {
-    throw new TypeError("origins is a list of origins or ['*'] alone, got both");
-  }
-  return origins;
 }
 
 /** Only JSON is spoken here. An empty header offers nothing; ws would answer 400 to it. */
@@ -132,12 +79,6 @@ function speaksJson({ headers }: IncomingMessage): boolean {
   if (offered === '') delete headers['sec-websocket-protocol'];
   const names = offered?.split(',').map((name) => name.trim()) ?? [];
   return !names.includes('centrifuge-protobuf') || names.includes('centrifuge-json');
-}
-
-/** A URL ends up in logs and histories: a token belongs into the connect command. */
-function carriesToken({ url = '/' }: IncomingMessage): boolean {
-  const query = new URLSearchParams(url.split('?').slice(1).join('?'));
-  return ['token', 'access_token', 'jwt'].some((name) => query.has(name));
 }
 
 function newSocketServer({ limits }: Node): WebSocketServer {
@@ -164,7 +105,7 @@ const SOCKET_LIMITS: Readonly<Record<string, LimitName>> = {
 function bind(socket: WebSocket, session: Session): void {
   const { node } = session;
   socket.on('message', (data) => {
-    const frame = decodeUtf8(data); // sloppy clients send their JSON in binary frames
+    const frame = decode(data); // sloppy clients send their JSON in binary frames
     if (frame === null) session.close(disconnects.badRequest);
     else session.receive(frame);
   });
@@ -179,18 +120,6 @@ function bind(socket: WebSocket, session: Session): void {
   });
 }
 
-function handshakeOf(request: IncomingMessage, addressOf: AddressOf): Handshake {
-  return {
-    headers: request.headers,
-    url: request.url ?? '/',
-    remoteAddress: addressOf(request),
-  };
-}
-
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?', 1)[0] ?? '/';
-}
-
 // Another listener may own the path. When all are doors of ours, an unanswered upgrade would hang;
 // each of them gets here, the first one answers.
 function refuseUnknown(
@@ -201,22 +130,20 @@ function refuseUnknown(
 ): void {
   const isOurs = [...doors.values()].includes(pathOf(request));
   if (isOurs || server.listenerCount('upgrade') > doors.size || socket.writableEnded) return;
-  refuse(socket, { status: '404 Not Found', headers: [] });
+  refuse(socket, { status: 404 });
 }
 
-function refuse(socket: Duplex, { status, headers }: Refusal): void {
+function refuse(socket: Duplex, { status, headers = {} }: Refusal): void {
   socket.on('error', () => {});
-  const lines = [`HTTP/1.1 ${status}`, 'Connection: close', 'Content-Length: 0', ...headers];
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Length: 0',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n`, () => socket.destroy());
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function decodeUtf8(data: RawData): string | null {
-  try {
-    const bytes = Array.isArray(data) ? Buffer.concat(data) : data;
-    return utf8.decode(bytes);
-  } catch {
-    return null;
-  }
+function decode(data: RawData): string | null {
+  return decodeUtf8(Array.isArray(data) ? Buffer.concat(data) : data);
 }

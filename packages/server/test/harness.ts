@@ -5,6 +5,7 @@ import type { Channel, Realm } from '@trunkline/contract';
 import { type AttachOptions, type Log, Node, type NodeOptions } from '@trunkline/server';
 import { attachWith, Session, type SessionInit } from '@trunkline/server/testing';
 import { Centrifuge, type Options } from 'centrifuge';
+import { EventSource } from 'eventsource';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 
@@ -42,12 +43,23 @@ export interface TestServer {
   readonly http: Server;
   readonly url: string;
   readonly log: MemoryLog;
-  /** A stock client; of another version than the newest, if one is given. */
-  client(token: string, options?: Partial<Options>, version?: typeof Centrifuge): Centrifuge;
+  /** Where HTTP requests go. */
+  readonly httpUrl: string;
+  /** A stock client; of another version than the newest, or over another transport, if they are given. */
+  client(token: string, options?: Partial<Options>, make?: ClientMake): Centrifuge;
   /** Destroys every socket, as a network would. */
   cutAll(): void;
   stop(): Promise<void>;
 }
+
+/** Which stock client. */
+export interface ClientMake {
+  readonly version?: typeof Centrifuge;
+  readonly transport?: TransportName;
+}
+
+/** How a stock client is connected. */
+export type TransportName = 'websocket' | 'http_stream' | 'sse';
 
 /** How a test's node is attached: with sessions of its own make, if it likes. */
 interface AttachTestOptions extends AttachOptions {
@@ -73,14 +85,17 @@ export async function startServer(
   await node.start();
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
-  const url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/connection/websocket`;
+  const { port } = http.address() as AddressInfo;
+  const httpUrl = `http://127.0.0.1:${port}`;
+  const url = `ws://127.0.0.1:${port}/connection/websocket`;
   return {
     node,
     http,
     url,
+    httpUrl,
     log,
-    client: (token, clientOptions = {}, version = Centrifuge) => {
-      const client = newClient(version, url, { token, ...clientOptions });
+    client: (token, clientOptions = {}, make = {}) => {
+      const client = newClient(port, make, { token, ...clientOptions });
       clients.push(client);
       return client;
     },
@@ -111,9 +126,14 @@ export const fromToken: NodeOptions['authenticate'] = ({ token }) => {
   return { userId, realm: { kind: 'tenant', tenantId }, roles: role ? [role] : [] };
 };
 
-function newClient(version: typeof Centrifuge, url: string, options: Partial<Options>): Centrifuge {
-  return new version(url, {
+function newClient(port: number, make: ClientMake, options: Partial<Options>): Centrifuge {
+  const { version = Centrifuge, transport = 'websocket' } = make;
+  const scheme = transport === 'websocket' ? 'ws' : 'http';
+  const endpoint = `${scheme}://127.0.0.1:${port}/connection/${transport}`;
+  return new version(transport === 'websocket' ? endpoint : [{ transport, endpoint }], {
     websocket: WebSocket,
+    eventsource: EventSource,
+    emulationEndpoint: `http://127.0.0.1:${port}/emulation`,
     minReconnectDelay: 1,
     maxReconnectDelay: 20,
     ...options,
@@ -166,6 +186,8 @@ export interface WireLine {
     ping: number;
     pong: boolean;
     subs?: Record<string, WireSubscription>;
+    session?: string;
+    node?: string;
   };
   subscribe?: WireSubscription;
   unsubscribe?: object;
@@ -190,58 +212,23 @@ export interface WireLine {
     message?: { data: unknown };
     refresh?: WireExpiry;
     unsubscribe?: { code: number; reason: string };
+    disconnect?: { code: number; reason: string };
   };
 }
 
-/** A WebSocket that speaks in literal frames, for what a stock client never says. */
-export class RawClient {
-  readonly socket: WebSocket;
+/** A client that speaks in literal lines, for what a stock client never says. */
+export abstract class RawPeer {
   readonly frames: string[] = [];
   closeCode: number | null = null;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(url: string, options: { headers?: Record<string, string>; protocol?: string } = {}) {
-    this.socket = new WebSocket(url, options.protocol, { headers: options.headers ?? {} });
-    this.socket.on('message', (data: Buffer) => {
-      this.frames.push(data.toString());
-      this.#wake();
-    });
-    this.socket.on('close', (code) => {
-      this.closeCode = code;
-      this.#wake();
-    });
-    this.socket.on('error', () => {});
-  }
-
-  async open(): Promise<this> {
-    if (this.socket.readyState === WebSocket.CONNECTING) await once(this.socket, 'open');
-    return this;
-  }
-
-  /** From here on, pings are answered. */
-  answerPings(): void {
-    this.socket.on('message', (data: Buffer) => {
-      if (data.toString().split('\n').includes('{}')) this.send({});
-    });
-  }
-
-  /** Sends the connect command and resolves with its reply. */
-  async connect(token: string, request: object = {}): Promise<NonNullable<WireLine['connect']>> {
-    await this.open();
-    const { connect } = await this.ask(1, { connect: { token, ...request } });
-    if (!connect) throw new Error('the connect failed');
-    return connect;
-  }
+  /** Says these lines in one frame. */
+  abstract send(...lines: unknown[]): void;
 
   /** Sends a command and resolves with its reply. */
   async ask(id: number, command: object): Promise<WireLine> {
     this.send({ id, ...command });
     return await this.reply(id);
-  }
-
-  send(...lines: unknown[]): void {
-    const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
-    this.socket.send(text.join('\n'));
   }
 
   /** All lines received so far, parsed. */
@@ -280,6 +267,16 @@ export class RawClient {
     return this.closeCode;
   }
 
+  protected got(frame: string): void {
+    this.frames.push(frame);
+    this.#wake();
+  }
+
+  protected ended(code: number): void {
+    this.closeCode = code;
+    this.#wake();
+  }
+
   async #change(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
@@ -288,6 +285,49 @@ export class RawClient {
 
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** What is sent as one frame. */
+export function frameText(lines: readonly unknown[]): string {
+  const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
+  return text.join('\n');
+}
+
+/** A WebSocket that speaks in literal frames. */
+export class RawClient extends RawPeer {
+  readonly socket: WebSocket;
+
+  constructor(url: string, options: { headers?: Record<string, string>; protocol?: string } = {}) {
+    super();
+    this.socket = new WebSocket(url, options.protocol, { headers: options.headers ?? {} });
+    this.socket.on('message', (data: Buffer) => this.got(data.toString()));
+    this.socket.on('close', (code) => this.ended(code));
+    this.socket.on('error', () => {});
+  }
+
+  async open(): Promise<this> {
+    if (this.socket.readyState === WebSocket.CONNECTING) await once(this.socket, 'open');
+    return this;
+  }
+
+  /** From here on, pings are answered. */
+  answerPings(): void {
+    this.socket.on('message', (data: Buffer) => {
+      if (data.toString().split('\n').includes('{}')) this.send({});
+    });
+  }
+
+  /** Sends the connect command and resolves with its reply. */
+  async connect(token: string, request: object = {}): Promise<NonNullable<WireLine['connect']>> {
+    await this.open();
+    const { connect } = await this.ask(1, { connect: { token, ...request } });
+    if (!connect) throw new Error('the connect failed');
+    return connect;
+  }
+
+  send(...lines: unknown[]): void {
+    this.socket.send(frameText(lines));
   }
 }
 

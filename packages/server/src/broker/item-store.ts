@@ -1,5 +1,6 @@
 import type { HistoryLimits } from '../limits.ts';
 import type { Publication } from './broker.ts';
+import { type Place, RecencyList } from './recency-list.ts';
 
 /** A channel's stream in memory. Its items come and go; top and epoch stay. */
 export interface Stream {
@@ -9,10 +10,17 @@ export interface Stream {
   items: Publication[];
   /** UTF-8 bytes of the items' data. */
   bytes: number;
+  /** Where it stands among its tenant's and among all that have items; `null`: it has none. */
+  places: StreamPlaces | null;
   /** When the items are dropped. */
   expiresAt: number;
   /** When the stream itself is forgotten, epoch and all. */
   forgetAt: number;
+}
+
+interface StreamPlaces {
+  readonly ofTenant: Place<Stream>;
+  readonly ofAll: Place<Stream>;
 }
 
 /**
@@ -53,16 +61,37 @@ export class ItemStore {
 
   #resize(stream: Stream, bytes: number): void {
     const tenant = this.#tenantShelf(stream.tenantId);
-    for (const shelf of [tenant, this.#all]) shelf.put(stream, bytes);
-    if (tenant.streams.size === 0) this.#byTenant.delete(stream.tenantId);
+    tenant.bytes += bytes - stream.bytes;
+    this.#all.bytes += bytes - stream.bytes;
     stream.bytes = bytes;
+    if (bytes > 0) this.#touch(stream, tenant);
+    else if (stream.places) this.#takeOff(stream, stream.places, tenant);
+    if (tenant.bytes === 0) this.#byTenant.delete(stream.tenantId);
+  }
+
+  #touch(stream: Stream, tenant: Shelf): void {
+    if (stream.places) {
+      tenant.streams.touch(stream.places.ofTenant);
+      this.#all.streams.touch(stream.places.ofAll);
+    } else {
+      stream.places = {
+        ofTenant: tenant.streams.add(stream),
+        ofAll: this.#all.streams.add(stream),
+      };
+    }
+  }
+
+  #takeOff(stream: Stream, { ofTenant, ofAll }: StreamPlaces, tenant: Shelf): void {
+    tenant.streams.remove(ofTenant);
+    this.#all.streams.remove(ofAll);
+    stream.places = null;
   }
 
   #makeSpace(shelf: Shelf | undefined, maxBytes: number): void {
-    if (!shelf) return;
-    for (const stream of shelf.streams) {
-      if (shelf.bytes <= maxBytes) return;
-      this.drop(stream);
+    while (shelf && shelf.bytes > maxBytes) {
+      const { oldest } = shelf.streams;
+      if (!oldest) return;
+      this.drop(oldest);
     }
   }
 
@@ -73,16 +102,10 @@ export class ItemStore {
   }
 }
 
-/** Streams that have items, least recently used first, and the bytes they hold together. */
+/** Streams that have items, and the bytes they hold together. */
 class Shelf {
-  readonly streams = new Set<Stream>();
+  readonly streams = new RecencyList<Stream>();
   bytes = 0;
-
-  put(stream: Stream, bytes: number): void {
-    this.bytes += bytes - stream.bytes;
-    this.streams.delete(stream);
-    if (bytes > 0) this.streams.add(stream);
-  }
 }
 
 function sizeOf({ data }: Publication): number {

@@ -191,6 +191,7 @@ function newStream(channel: string): Stream {
     top: 0,
     items: [],
     bytes: 0,
+    places: null,
     expiresAt: Infinity,
     forgetAt: Infinity,
   };

@@ -99,7 +99,7 @@ async function joinOwnChannels(
   const { node } = session;
   if (!session.subscriptions.hasSpaceFor(targets.length)) throw disconnects.channelLimit;
   const budget = new ReplyBudget(node.limits.maxRecoveryBytes);
-  const subscriptions = targets.map((target) => newSubscription(session, { target }));
+  const subscriptions = targets.map((target) => newSubscription(session, target));
   for (const subscription of subscriptions) session.subscriptions.add(subscription);
   const joins = subscriptions.map((subscription) =>
     join(node, subscription, subs.get(subscription.wireName), budget),
@@ -109,12 +109,14 @@ async function joinOwnChannels(
 
 function welcome(session: Session, id: number, joined: readonly Joined[]): Line {
   const { userId, realm, expiresAt } = session.principal;
-  const { pingIntervalMs, tokenLeadMs } = session.node.limits;
+  const { id: node, limits } = session.node;
+  const { pingIntervalMs, tokenLeadMs } = limits;
   return connectReply(id, {
     client: session.id,
     pingSeconds: Math.ceil(pingIntervalMs / 1000),
     data: { userId, realm },
     subs: new Map(joined.map(({ subscription, result }) => [subscription.wireName, result])),
     expiry: session.refreshable ? announced(expiresAt, tokenLeadMs) : null,
+    emulation: session.key === undefined ? null : { session: session.key, node },
   });
 }

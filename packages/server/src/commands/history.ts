@@ -2,7 +2,7 @@ import { channelKey } from '@trunkline/contract';
 import type { History, Publication } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
 import type { HistoryRequest, RecoverRequest } from '../protocol/command.ts';
-import { historyReply } from '../protocol/reply.ts';
+import { historyReply, publicationBody } from '../protocol/reply.ts';
 import { ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
@@ -53,16 +53,20 @@ function before(
 }
 
 /** The first of them, as many as one reply may have; the client asks for the rest from there. */
-function fitting(session: Session, publications: readonly Publication[]): readonly Publication[] {
+function fitting(session: Session, publications: readonly Publication[]): readonly string[] {
   const { limits } = session.node;
   const budget = new ReplyBudget(itemBytes(session));
-  const end = publications.findIndex(
-    (publication, index) => index >= limits.maxHistoryPublications || !budget.take([publication]),
-  );
-  if (end < 0) return publications;
+  const bodies: string[] = [];
+  const end = publications.findIndex((publication, index) => {
+    const body = publicationBody(publication);
+    if (index >= limits.maxHistoryPublications || !budget.take([body])) return true;
+    bodies.push(body);
+    return false;
+  });
+  if (end < 0) return bodies;
   const limit = end < limits.maxHistoryPublications ? 'maxRecoveryBytes' : 'maxHistoryPublications';
   session.node.exceeded(limit, { client: session.id });
   // None at all would look as if there were none.
   if (end === 0) throw protocolErrors.tooManyRequests;
-  return publications.slice(0, end);
+  return bodies;
 }

@@ -1,39 +1,28 @@
 import { channelKey, type Target, wireName } from '@trunkline/contract';
 import { disconnects, protocolErrors } from '../errors.ts';
-import { infoText } from '../protocol/client-info.ts';
 import { subscribePush } from '../protocol/reply.ts';
 import { join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
-import { Subscription } from '../subscription.ts';
+import { Subscription, type SubscriptionWish } from '../subscription.ts';
 import { TimeBudget } from '../time-budget.ts';
-
-/** What is special about a subscription that a client asked for. */
-interface Wish {
-  readonly hearsPresence: boolean;
-  readonly chanInfo: string | undefined;
-}
 
 /**
  * A subscription of the session's principal to a target inside its realm: the wall. Without a wish it
- * is the server's, which hears who comes and goes wherever that is told.
+ * is the server's.
  */
 export function newSubscription(
   session: Session,
-  { target, wish }: { target: Target; wish?: Wish },
+  target: Target,
+  wish?: SubscriptionWish,
 ): Subscription {
   const { principal, node } = session;
-  const rule = target.kind === 'room' ? node.rooms.ruleOf(target.room) : undefined;
   return new Subscription({
     channel: channelKey({ realm: principal.realm, target }),
     wireName: wireName(target),
-    isServerSide: wish === undefined,
     owner: session,
     principal,
-    connInfo: infoText(principal.info),
-    chanInfo: wish?.chanInfo,
-    keepsPresence: rule?.presence ?? false,
-    tellsPresence: rule?.joinLeave ?? false,
-    hearsPresence: (rule?.joinLeave ?? false) && (wish?.hearsPresence ?? true),
+    rule: target.kind === 'room' ? node.rooms.ruleOf(target.room) : undefined,
+    wish,
   });
 }
 
@@ -41,7 +30,7 @@ export function newSubscription(
 export async function joinServerSide(session: Session, room: string): Promise<void> {
   if (session.subscriptions.get(room)) return;
   if (!session.subscriptions.hasSpaceFor(1)) throw protocolErrors.limitExceeded;
-  const subscription = newSubscription(session, { target: { kind: 'room', room } });
+  const subscription = newSubscription(session, { kind: 'room', room });
   session.subscriptions.add(subscription);
   try {
     await announce(session, subscription);

@@ -1,6 +1,7 @@
 import { protocolErrors } from '../errors.ts';
 import { announced } from '../expiry.ts';
 import type { SubscribeRequest } from '../protocol/command.ts';
+import { type PushForm, pushForm } from '../protocol/push.ts';
 import { subscribeReply, unsubscribeReply } from '../protocol/reply.ts';
 import { type Joined, join, QueueBudget, type RecoveryBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
@@ -16,16 +17,18 @@ export async function subscribe(
   request: SubscribeRequest,
   time: TimeBudget,
 ): Promise<void> {
-  const { channel: room, token, joinLeave } = request;
+  const { channel: room, token } = request;
   const { maxRecoveryBytes, tokenLeadMs, tokenGraceMs } = session.node.limits;
   requireRoom(room);
   requireFree(session, room);
   const { expiresAt, info } = await authorize(session, room, request, time);
   requireFree(session, room); // the server may have subscribed it meanwhile
-  const subscription = newSubscription(session, {
-    target: { kind: 'room', room },
-    wish: { hearsPresence: joinLeave, chanInfo: info },
-  });
+  const wish = {
+    hearsPresence: request.joinLeave,
+    chanInfo: info,
+    form: formOf(session, request),
+  };
+  const subscription = newSubscription(session, { kind: 'room', room }, wish);
   session.subscriptions.add(subscription);
   const budget = new QueueBudget(session.replySpace, maxRecoveryBytes, time);
   try {
@@ -52,6 +55,17 @@ export function unsubscribe(session: Session, id: number, channel: string): void
 function requireFree(session: Session, room: string): void {
   if (session.subscriptions.get(room)) throw protocolErrors.alreadySubscribed;
   if (!session.subscriptions.hasSpaceFor(1)) throw protocolErrors.limitExceeded;
+}
+
+/** In which form its pushes come: as it wishes, as far as the node and the room's rule go along. */
+function formOf(
+  { node }: Session,
+  { channel: room, isCompact, isDelta }: SubscribeRequest,
+): PushForm {
+  return pushForm({
+    isCompact: isCompact && node.compactsChannels,
+    isDelta: isDelta && node.rooms.ruleOf(room)?.delta === true,
+  });
 }
 
 async function joinRoom(

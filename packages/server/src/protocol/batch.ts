@@ -56,7 +56,7 @@ export class Batch {
   get lines(): Line[] {
     const lines = [this.line];
     for (let { before } = this; before; before = before.before) lines.push(before.line);
-    return lines.reverse();
+    return lines.toReversed();
   }
 
   /** The payload of a frame: the lines joined by newlines (protocol, section 3). */

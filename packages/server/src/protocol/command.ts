@@ -31,6 +31,10 @@ export interface SubscribeRequest {
   readonly rejectUnrecovered: boolean;
   /** Wishes to hear who comes and goes. */
   readonly joinLeave: boolean;
+  /** Can have pushes by the channel's number (protocol, section 16). */
+  readonly isCompact: boolean;
+  /** Wishes for what changed instead of whole payloads (protocol, section 15). */
+  readonly isDelta: boolean;
 }
 
 /** A client's `publish` (protocol, section 6.4). */
@@ -109,6 +113,8 @@ const METHODS = [
 ] as const;
 
 const MAX_ID = 2 ** 32 - 1;
+/** Bits of a subscribe's `flag`. */
+const ACCEPTS_NUMBERS = 1;
 const REJECT_UNRECOVERED = 2;
 
 /** Reads one frame. Throws `Disconnect` 3501 for anything that is no list of commands. */
@@ -188,20 +194,29 @@ function decodeSubscribe(id: number, request: Fields): Command {
 
 function readSubscribe(request: Fields): SubscribeRequest {
   const recover = decodeRecover(request);
+  const flag = readUint(request, 'flag');
   return {
     channel: readChannel(request),
-    rejectUnrecovered: (readUint(request, 'flag') & REJECT_UNRECOVERED) !== 0,
+    rejectUnrecovered: (flag & REJECT_UNRECOVERED) !== 0,
     joinLeave: readBoolean(request, 'join_leave'),
+    isCompact: (flag & ACCEPTS_NUMBERS) !== 0,
+    isDelta: readDelta(request),
     ...readTokenAndData(request),
     ...(recover ? { recover } : {}),
   };
 }
 
 function decodeRecover(request: Fields): RecoverRequest | null {
-  const delta = readString(request, 'delta') ?? '';
-  if (delta !== '' && delta !== 'fossil') throw disconnects.badRequest;
+  readDelta(request);
   const position = readPosition(request);
   return readBoolean(request, 'recover') ? position : null;
+}
+
+/** Is the one kind of delta that there is asked for? */
+function readDelta(request: Fields): boolean {
+  const delta = readString(request, 'delta') ?? '';
+  if (delta !== '' && delta !== 'fossil') throw disconnects.badRequest;
+  return delta === 'fossil';
 }
 
 function decodePublish(id: number, request: Fields, text: string): Command {

@@ -2,7 +2,7 @@
 // was published. A field that is zero, empty or false is left out (protocol, section 3).
 
 import type { ClientInfo, PresenceChange, Publication, StreamPosition } from '../broker/broker.ts';
-import type { ProtocolError, Unsubscribed } from '../errors.ts';
+import type { Disconnect, ProtocolError, Unsubscribed } from '../errors.ts';
 import { clientInfoBody } from './client-info.ts';
 import { Line } from './line.ts';
 
@@ -23,6 +23,8 @@ export interface ConnectResult {
   readonly subs: ReadonlyMap<string, SubscribeResult>;
   /** Absent when the client has nothing to refresh. */
   readonly expiry: Expiry | null;
+  /** Where commands go that cannot come on the connection itself. */
+  readonly emulation: { readonly session: string; readonly node: string } | null;
 }
 
 /** What a subscription answers with (protocol, section 6.2). */
@@ -31,13 +33,19 @@ export interface SubscribeResult {
   readonly position?: StreamPosition;
   readonly wasRecovering?: boolean;
   readonly recovered?: boolean;
-  readonly publications?: readonly Publication[];
+  /** As they stand in the reply. */
+  readonly publications?: readonly string[];
+  /** Publications come as text or deltas from here on. */
+  readonly isDelta?: boolean;
+  /** What the channel is called in pushes from here on; absent: by its name. */
+  readonly number?: number;
   readonly expiry?: Expiry | null;
 }
 
 /** What a history answers with; `top` is the stream's, not the last publication's. */
 export interface HistoryResult {
-  readonly publications: readonly Publication[];
+  /** As they stand in the reply. */
+  readonly publications: readonly string[];
   readonly top: StreamPosition;
 }
 
@@ -53,6 +61,7 @@ export function connectReply(id: number, result: ConnectResult): Line {
     `"data":${JSON.stringify(result.data)}`,
     ...(subs.length > 0 ? [`"subs":{${subs.join(',')}}`] : []),
     `"ping":${result.pingSeconds},"pong":true`,
+    ...(result.emulation ? [JSON.stringify(result.emulation).slice(1, -1)] : []),
   ];
   return reply(id, 'connect', fields);
 }
@@ -89,7 +98,7 @@ export function presenceStatsReply(
 /** The reply with a piece of a channel's past. */
 export function historyReply(id: number, { publications, top }: HistoryResult): Line {
   return reply(id, 'history', [
-    `"publications":[${publications.map(publicationBody).join(',')}]`,
+    `"publications":[${publications.join(',')}]`,
     `"epoch":${JSON.stringify(top.epoch)},"offset":${top.offset}`,
   ]);
 }
@@ -121,25 +130,25 @@ export function errorReply(id: number, error: ProtocolError): Line {
 }
 
 /** A publication as it is pushed to every subscriber of a channel: encoded once. */
-export function publicationPush(wireName: string, publication: Publication): Line {
+export function publicationPush(name: string | number, publication: Publication): Line {
   const { conflationKey: key } = publication;
-  const conflationKey = key === undefined ? undefined : `${wireName}\n${key}`;
-  return channelPush(wireName, `"pub":${publicationBody(publication)}`, conflationKey);
+  const conflationKey = key === undefined ? undefined : `${name}\n${key}`;
+  return channelPush(name, 'pub', publicationBody(publication), conflationKey);
 }
 
 /** Tells subscribers who came or went: encoded once. */
-export function presenceChangePush(wireName: string, { kind, info }: PresenceChange): Line {
-  return channelPush(wireName, `"${kind}":{"info":${clientInfoBody(info)}}`);
+export function presenceChangePush(name: string | number, { kind, info }: PresenceChange): Line {
+  return channelPush(name, kind, `{"info":${clientInfoBody(info)}}`);
 }
 
 /** Announces a server-side subscription that was made after the connect. */
 export function subscribePush(wireName: string, result: SubscribeResult): Line {
-  return channelPush(wireName, `"subscribe":${subscribeBody(result)}`);
+  return channelPush(wireName, 'subscribe', subscribeBody(result));
 }
 
 /** Tells a client that the server ended its subscription. */
 export function unsubscribePush(wireName: string, { code, reason }: Unsubscribed): Line {
-  return channelPush(wireName, `"unsubscribe":${JSON.stringify({ code, reason })}`);
+  return channelPush(wireName, 'unsubscribe', JSON.stringify({ code, reason }));
 }
 
 /** The server's word to one connection, on no channel. `data` is JSON text on one line. */
@@ -152,12 +161,24 @@ export function refreshPush(expiry: Expiry | null): Line {
   return new Line(`{"push":{"refresh":{${expiryFields(expiry).join(',')}}}}`);
 }
 
-function reply(id: number, method: string, fields: readonly string[]): Line {
-  return new Line(`{"id":${id},"${method}":{${fields.join(',')}}}`);
+/** A push on a channel, by its name or by the number that stands for it. `body` is JSON text. */
+export function channelPush(
+  name: string | number,
+  kind: string,
+  body: string,
+  conflationKey?: string,
+): Line {
+  const channel = typeof name === 'number' ? `"id":${name}` : `"channel":${JSON.stringify(name)}`;
+  return new Line(`{"push":{${channel},"${kind}":${body}}}`, conflationKey);
 }
 
-function channelPush(wireName: string, body: string, conflationKey?: string): Line {
-  return new Line(`{"push":{"channel":${JSON.stringify(wireName)},${body}}}`, conflationKey);
+/** Says why a connection ends where the transport itself cannot. */
+export function disconnectPush({ code, reason }: Disconnect): Line {
+  return new Line(`{"push":{"disconnect":${JSON.stringify({ code, reason })}}}`);
+}
+
+function reply(id: number, method: string, fields: readonly string[]): Line {
+  return new Line(`{"id":${id},"${method}":{${fields.join(',')}}}`);
 }
 
 function expiryFields(expiry: Expiry | null | undefined): string[] {
@@ -167,8 +188,8 @@ function expiryFields(expiry: Expiry | null | undefined): string[] {
 // A recovered reply announces the position asked from: the client walks forward with each
 // publication. Any other announces the top (protocol, section 11.4).
 function subscribeBody(result: SubscribeResult): string {
-  const { position, wasRecovering, recovered, publications = [], expiry } = result;
-  const fields: string[] = expiryFields(expiry);
+  const { position, wasRecovering, recovered, publications = [], isDelta, number } = result;
+  const fields: string[] = expiryFields(result.expiry);
   if (position) {
     fields.push(`"recoverable":true,"positioned":true,"epoch":${JSON.stringify(position.epoch)}`);
     if (position.offset > 0) fields.push(`"offset":${position.offset}`);
@@ -176,8 +197,10 @@ function subscribeBody(result: SubscribeResult): string {
   if (wasRecovering) fields.push('"was_recovering":true');
   if (recovered) fields.push('"recovered":true');
   if (publications.length > 0) {
-    fields.push(`"publications":[${publications.map(publicationBody).join(',')}]`);
+    fields.push(`"publications":[${publications.join(',')}]`);
   }
+  if (isDelta) fields.push('"delta":true');
+  if (number !== undefined) fields.push(`"id":${number}`);
   return `{${fields.join(',')}}`;
 }
 
@@ -187,4 +210,14 @@ export function publicationBody({ data, offset, info }: Publication): string {
   if (info) fields.push(`"info":${clientInfoBody(info)}`);
   if (offset > 0) fields.push(`"offset":${offset}`);
   return `{${fields.join(',')}}`;
+}
+
+/** The same for a subscription with deltas: its payload is text, which the next one builds on. */
+export function textBody(publication: Publication): string {
+  return publicationBody({ ...publication, data: JSON.stringify(publication.data) });
+}
+
+/** A publication as what turns the one before it into it. */
+export function deltaBody(publication: Publication, delta: string): string {
+  return publicationBody({ ...publication, data: `${JSON.stringify(delta)},"delta":true` });
 }

@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { type PeerEntry, peers } from './peers.ts';
+import type { Plan } from './rounds.ts';
+import { scenarios } from './scenarios/all.ts';
+
+/** What was asked for. */
+export interface Options extends Plan {
+  /** All of it, at full length: worth a page. */
+  readonly isWhole: boolean;
+  /** Only writes the page again, from what the last whole run has measured. */
+  readonly isReport: boolean;
+}
+
+const MIN_ROUNDS = 3;
+
+/** Reads the command line; ends the process for names that are none. */
+export function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
+    },
+  });
+  const { only, peers: names, quick, profile, report } = values;
+  const rounds = Number(values.rounds);
+  const isWhole = !only && !names && !quick && !profile && rounds >= MIN_ROUNDS;
+  return {
+    scenarios: chosen('scenario', scenarios, only),
+    peers: report ? peers : chosen('peer', peers, names).filter(canRun),
+    rounds,
+    effort: quick ? { warmMs: 300, measureMs: 700 } : { warmMs: 1_000, measureMs: 2_500 },
+    isProfiled: profile,
+    isWhole,
+    isReport: report,
+  };
+}
+
+function canRun(peer: PeerEntry): boolean {
+  const program = peer.program();
+  if ('problem' in program) console.log(`${peer.name} is left out: ${program.problem}.`);
+  return !('problem' in program);
+}
+
+/** By name, or by what several names begin with: `turn` is `turn-4` and `turn-16`. */
+function chosen<T extends { readonly name: string }>(
+  what: string,
+  all: readonly T[],
+  names: string | undefined,
+): readonly T[] {
+  if (names === undefined) return all;
+  const wanted = names.split(',');
+  const found = all.filter(({ name }) => wanted.some((word) => isMeant(word, name)));
+  const unknown = wanted.filter((word) => !all.some(({ name }) => isMeant(word, name)));
+  if (unknown.length === 0) return found;
+  console.error(`No ${what} ${unknown.join(', ')}: ${all.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+
+function isMeant(word: string, name: string): boolean {
+  return name === word || name.startsWith(`${word}-`);
+}

@@ -1,0 +1,93 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { Run } from '../rounds.ts';
+import type { MeasureName } from '../scenarios/scenario.ts';
+import type { Measured } from './page.ts';
+import { colourBy, config, svgOf } from './plot-style.ts';
+import { spreadOf } from './statistics.ts';
+
+const SIZES = [100, 1_000, 9_000] as const;
+const HEIGHT = 280;
+const LABEL_HEIGHT = 15;
+/** The pale lines' own colours are too pale for text. */
+const textColour = { value: '#495057' };
+
+/** What a delivery and a connection cost at three sizes. */
+export async function sizePlot({ runs, peers }: Measured): Promise<string> {
+  const order = peers.map(({ name }) => name);
+  const cpu = sizes(runs, order, (size) => ({ scenario: `room-${size}`, figure: 'cpuPerMillion' }));
+  const memory = sizes(runs, order, (size) => ({ scenario: 'memory', figure: `kib${size}` }));
+  return await svgOf({
+    spacing: 40,
+    hconcat: [
+      lineChart('CPU-seconds per million deliveries, one room', cpu, order),
+      lineChart('KiB per idle connection', memory, order),
+    ],
+    config,
+  } as TopLevelSpec);
+}
+
+interface Point {
+  readonly peer: string;
+  readonly size: number;
+  readonly value: number;
+}
+
+function sizes(
+  runs: readonly Run[],
+  order: readonly string[],
+  placeOf: (size: (typeof SIZES)[number]) => { scenario: string; figure: MeasureName },
+): Point[] {
+  return order.flatMap((peer) =>
+    SIZES.flatMap((size) => {
+      const spread = spreadOf(runs, { peer, ...placeOf(size) });
+      return spread ? [{ peer, size, value: spread.median }] : [];
+    }),
+  );
+}
+
+function lineChart(title: string, points: Point[], order: string[]): object {
+  const top = Math.max(...points.map(({ value }) => value)) * 1.05;
+  const x = { field: 'size', type: 'quantitative' };
+  const y = { type: 'quantitative', title: null, scale: { domain: [0, top] } };
+  const color = colourBy('peer', order);
+  return {
+    title,
+    width: 320,
+    height: HEIGHT,
+    layer: [
+      {
+        data: { values: points },
+        mark: { type: 'line', point: { size: 45 }, strokeWidth: 2 },
+        encoding: {
+          x: {
+            ...x,
+            title: 'connections',
+            scale: { type: 'log', domain: [80, 11_000], nice: false },
+            axis: { values: SIZES, format: ',d', grid: false },
+          },
+          y: { ...y, field: 'value' },
+          color,
+        },
+      },
+      {
+        data: { values: labelsOf(points, top) },
+        mark: { type: 'text', align: 'left', dx: 12, fontSize: 12, fontWeight: 500 },
+        encoding: { x, y: { ...y, field: 'value' }, text: { field: 'peer' }, color: textColour },
+      },
+    ],
+  };
+}
+
+/** Each peer's name behind its last point, moved up where it would lie on the one below. */
+function labelsOf(points: readonly Point[], top: number): Point[] {
+  const gap = (LABEL_HEIGHT / HEIGHT) * top;
+  let free = 0;
+  return points
+    .filter(({ size }) => size === SIZES.at(-1))
+    .toSorted((a, b) => a.value - b.value)
+    .map((point) => {
+      const value = Math.max(point.value, free);
+      free = value + gap;
+      return { ...point, value };
+    });
+}

@@ -1,0 +1,70 @@
+import { CEILING, type PeerEntry, RIVAL } from '../peers.ts';
+import type { Run } from '../rounds.ts';
+import { type MeasureName, type Scenario, units } from '../scenarios/scenario.ts';
+import { type Place, ratioOf, type Spread, spreadOf } from './statistics.ts';
+
+/** A table: the first row is its head. */
+export type Rows = readonly (readonly string[])[];
+
+/** What was measured, a row per peer. */
+export function rowsOf(
+  { name, figures }: Scenario,
+  peers: readonly PeerEntry[],
+  runs: readonly Run[],
+): Rows {
+  const [main = 'cpuPerMillion', ...rest] = figures;
+  const head = [
+    '',
+    units[main],
+    `× ${CEILING}`,
+    `× ${RIVAL}`,
+    ...rest.map((figure) => units[figure]),
+  ];
+  const rows = peers.flatMap((peer) => {
+    const place = (figure: MeasureName): Place => ({ scenario: name, peer: peer.name, figure });
+    const spread = spreadOf(runs, place(main));
+    if (!spread) return [];
+    const ratios = [CEILING, RIVAL].map((to) => ratioText(ratioOf(runs, place(main), to)));
+    const others = rest.map((figure) => cell(spreadOf(runs, place(figure)), figure));
+    return [[peer.name, cell(spread, main), ...ratios, ...others]];
+  });
+  return [head, ...rows];
+}
+
+function cell(spread: Spread | null, figure: MeasureName): string {
+  if (!spread) return '';
+  const { median, min, max, rounds, isDisturbed } = spread;
+  const mark = isDisturbed ? '*' : '';
+  if (rounds === 1 || figure === 'loadCores') return `${digits(median)}${mark}`;
+  return `${digits(median)} [${digits(min)}..${digits(max)}]${mark}`;
+}
+
+/** A ratio as it stands in tables; empty where there is none. */
+export function ratioText(spread: Spread | null): string {
+  return spread ? spread.median.toFixed(2) : '';
+}
+
+/** As precise as it is worth. */
+export function digits(value: number): string {
+  if (value >= 100) return Math.round(value).toLocaleString('en');
+  return value.toFixed(value >= 10 ? 1 : 2);
+}
+
+/** For a terminal. */
+export function asText(rows: Rows): string {
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]) =>
+    row.map((text, column) =>
+      column === 0 ? text.padEnd(widths?.[0] ?? 0) : text.padStart(widths?.[column] ?? 0),
+    );
+  return rows.map((row) => `  ${line(row).join('  ')}`).join('\n');
+}
+
+/** For a page. */
+export function asMarkdown([head = [], ...rows]: Rows): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
+  return [head, rule, ...rows].map(line).join('\n');
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { pathOf } from './door.ts';
+
+/** Answers a request. Must not throw. */
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Handlers by path. */
+export type Claims = ReadonlyMap<string, RequestHandler>;
+
+/** With what Node hands a request to a server's listeners. */
+const REQUEST_EVENTS: ReadonlySet<string | symbol> = new Set([
+  'request',
+  'checkContinue',
+  'checkExpectation',
+]);
+
+const deskOf = new WeakMap<Server, Desk>();
+
+/**
+ * Takes the requests of some paths away from whoever else listens to a server, before or after this
+ * call: a framework's body parser would eat the body, its prefix change the path, its last word be 404.
+ * Of two claims on one path the first one counts. Returns how to give the paths back.
+ */
+export function claimPaths(server: Server, claims: Claims): () => void {
+  const desk = deskOf.get(server) ?? new Desk(server);
+  deskOf.set(server, desk);
+  desk.claims.add(claims);
+  return () => {
+    desk.claims.delete(claims);
+    if (desk.claims.size === 0) desk.leave();
+  };
+}
+
+/**
+ * Stands where events are handed out, not among those who listen: a listener of our own could not keep
+ * a request from the others, and of others we would have to know who comes and goes.
+ */
+class Desk {
+  readonly claims = new Set<Claims>();
+  readonly #server: Server;
+  /** What stood in its place; `undefined`: nothing but the server's class. */
+  readonly #before: unknown;
+
+  constructor(server: Server) {
+    this.#server = server;
+    this.#before = Object.hasOwn(server, 'emit') ? Reflect.get(server, 'emit') : undefined;
+    server.emit = this.#emit as Server['emit'];
+  }
+
+  /** Somebody may have taken its place in turn: then it stays, and lets everything pass. */
+  leave(): void {
+    if (Reflect.get(this.#server, 'emit') !== this.#emit) return;
+    if (this.#before === undefined) Reflect.deleteProperty(this.#server, 'emit');
+    else Reflect.set(this.#server, 'emit', this.#before);
+    deskOf.delete(this.#server);
+  }
+
+  readonly #emit = (event: string, ...args: unknown[]): boolean => {
+    if (this.#take(event, args)) return true;
+    const server = this.#server;
+    const emit = this.#before ?? Reflect.get(Object.getPrototypeOf(server) as Server, 'emit');
+    return Reflect.apply(emit as Server['emit'], server, [event, ...args]);
+  };
+
+  #take(event: string, args: unknown[]): boolean {
+    if (this.claims.size === 0 || !REQUEST_EVENTS.has(event)) return false;
+    const [request, response] = args as [IncomingMessage, ServerResponse];
+    const handler = this.#handlerOf(pathOf(request));
+    if (!handler) return false;
+    if (event === 'checkContinue') response.writeContinue();
+    handler(request, response);
+    return true;
+  }
+
+  #handlerOf(path: string): RequestHandler | undefined {
+    for (const claims of this.claims) {
+      const handler = claims.get(path);
+      if (handler) return handler;
+    }
+    return undefined;
+  }
+}
