@@ -17,6 +17,7 @@ const only = (name, what, from) => ({
   from: { path: '^packages/[^/]+/src/', pathNot: from },
   to: { path: what },
 });
+const doors = 'attach|upgrade|door|http-doors|claimed-paths|answer|streams|emulation|incoming-body';
 module.exports = {
   forbidden: [
     {
@@ -32,8 +33,8 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node|hub|fan-out|following|connections|users|presences|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event|receipt|errors|limits|log',
-      'upgrade|session|subscriptions?|command-queue|client-rates|lifetime|commands/.*|recovery|heartbeat|expiry|outbox|transport',
+      'node|hub|fan-out|following|connections|emulated-sessions|users|presences|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event|receipt|errors|limits|log',
+      `${doors}|session|subscriptions?|command-queue|client-rates|lifetime|commands/.*|recovery|heartbeat|expiry|outbox|(stream-)?transport|watched-write`,
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
     inServer(
@@ -42,10 +43,26 @@ module.exports = {
       '(?!(protocol/.*|broker/broker|errors|counters|limits)\\.).*',
     ),
     inServer(
-      'session-below-upgrade',
-      'session|subscription|commands/.*|recovery|heartbeat|outbox|transport',
-      'upgrade',
+      'session-below-doors',
+      'session|subscription|commands/.*|recovery|heartbeat|outbox|(stream-)?transport|watched-write',
+      doors,
     ),
+    // A session does not know how it is connected.
+    inServer(
+      'only-the-doors-choose-a-transport',
+      `(?!(${doors})\\.).*`,
+      'stream-transport|streams|emulation|http-doors',
+    ),
+    {
+      name: 'only-the-doors-answer-requests',
+      severity: 'error',
+      from: {
+        path: '^packages/server/src/',
+        // the last three know headers alone
+        pathNot: `^packages/server/src/(${doors}|stream-transport|monitoring|client-address|origin|principal)\\.ts$`,
+      },
+      to: { path: '^(node:)?http$' },
+    },
     inServer('tokens-are-apart', '(?!tokens|token-keys).*', 'tokens|token-keys'),
     inServer('monitoring-is-apart', '(?!monitoring|metrics).*', 'monitoring|metrics'),
     only(

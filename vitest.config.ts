@@ -28,6 +28,7 @@ export default defineConfig({
             'packages/{contract,server,nestjs,client}/test/**/*.test.ts',
             'apps/demo/server/test/**/*.test.ts',
             'test/{docs,guide}/**/*.test.ts',
+            'bench/test/**/*.test.ts',
           ],
           exclude: ['**/*.dom.test.ts', '**/node_modules/**'],
           environment: 'node',

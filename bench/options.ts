@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type PeerEntry, peers } from './peers.ts';
 import type { Plan } from './rounds.ts';
@@ -12,6 +13,7 @@ export interface Options extends Plan {
 }
 
 const MIN_ROUNDS = 3;
+const profiles = fileURLToPath(new URL('results/', import.meta.url));
 
 /** Reads the command line; ends the process for names that are none. */
 export function readOptions(args: string[]): Options {
@@ -34,7 +36,7 @@ export function readOptions(args: string[]): Options {
     peers: report ? peers : chosen('peer', peers, names).filter(canRun),
     rounds,
     effort: quick ? { warmMs: 300, measureMs: 700 } : { warmMs: 1_000, measureMs: 2_500 },
-    isProfiled: profile,
+    ...(profile ? { profiles } : {}),
     isWhole,
     isReport: report,
   };

@@ -16,9 +16,7 @@ export interface PeerEntry {
 }
 
 /** A command to put in front of a file, or why there is none. */
-export type Program =
-  | { readonly command: readonly string[]; readonly isNode: boolean }
-  | { readonly problem: string };
+type Program = { readonly command: readonly string[] } | { readonly problem: string };
 
 /** What everything else is a multiple of: one prebuilt frame, written to each socket. */
 export const CEILING = 'ws-prebuilt';
@@ -47,12 +45,12 @@ function entry(
 }
 
 function node(): Program {
-  return { command: [process.execPath, '--expose-gc'], isNode: true };
+  return { command: [process.execPath, '--expose-gc'] };
 }
 
 function bun(): Program {
   const provided = provideBun();
-  return 'problem' in provided ? provided : { command: [provided.path], isNode: false };
+  return 'problem' in provided ? provided : { command: [provided.path] };
 }
 
 function nginx(): Program {

@@ -1,4 +1,6 @@
 import type { PeerEntry } from './peers.ts';
+import { hottest } from './report/hottest.ts';
+import { asText } from './report/table.ts';
 import { type Effort, isQuiet, type Measures, type Scenario } from './scenarios/scenario.ts';
 import { Stage } from './stage.ts';
 
@@ -19,7 +21,8 @@ export interface Plan {
   readonly peers: readonly PeerEntry[];
   readonly rounds: number;
   readonly effort: Effort;
-  readonly isProfiled: boolean;
+  /** The folder for CPU profiles of the servers; absent: none are made. */
+  readonly profiles?: string;
 }
 
 /** Runs everything: round by round, in each the peers one after the other, so that all see the same machine. */
@@ -35,19 +38,20 @@ export async function* runAll(plan: Plan): AsyncGenerator<Run> {
 }
 
 async function* runGroup(
-  { effort, isProfiled }: Plan,
+  { effort, profiles }: Plan,
   round: number,
   peer: PeerEntry,
   group: readonly Scenario[],
 ): AsyncGenerator<Run> {
   const [{ name, audience, setup = {} }] = group as readonly [Scenario];
-  const profile = `${name}-${peer.name}-${round}`;
-  const stage = await Stage.start({ peer, setup, ...(isProfiled ? { profile } : {}) });
+  const stage = await Stage.start({ peer, setup });
   try {
     if (audience) await stage.open(audience);
     for (const scenario of group) {
+      const work = () => quietMeasures(scenario, stage, effort);
+      const file = profiles && `${profiles}${scenario.name}-${peer.name}-${round}.cpuprofile`;
       // oxlint-disable-next-line no-await-in-loop -- one after the other, on the same server
-      const measures = await quietMeasures(scenario, stage, effort);
+      const measures = await (file ? profiled(stage, file, work) : work());
       yield { round, scenario: scenario.name, peer: peer.name, measures };
     }
   } catch (error) {
@@ -55,6 +59,16 @@ async function* runGroup(
   } finally {
     await stage.stop();
   }
+}
+
+/** Says where the server spent its time. The profiler's own cost is in the figures. */
+async function profiled<T>(stage: Stage, file: string, work: () => Promise<T>): Promise<T> {
+  if (stage.peer.name === 'bun') return await work();
+  await stage.server.ask('startProfile');
+  const result = await work();
+  await stage.server.ask('endProfile', { file });
+  console.log(`\n${file}\n${asText(hottest(file))}\n`);
+  return result;
 }
 
 /** Where others have disturbed it, it is measured again, and the quietest counts. */

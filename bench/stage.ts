@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Child } from '../test/lab/child.ts';
 import { type Busy, busyNow, othersSince } from './busy.ts';
 import type { Arrival } from './load/crowd.ts';
@@ -40,11 +38,8 @@ export interface Used {
 export interface StageOptions {
   readonly peer: PeerEntry;
   readonly setup: ServerSetup;
-  /** Writes a CPU profile of the server there, when it ends. */
-  readonly profile?: string;
 }
 
-const results = new URL('results/', import.meta.url);
 const file = (path: string) => new URL(path, import.meta.url).href;
 
 /** One server on its core, and the load on the other. */
@@ -53,6 +48,7 @@ export class Stage {
   readonly server: Child;
   readonly load: Child;
   readonly doors: Doors;
+  readonly #loads: Child[] = [];
 
   private constructor(peer: PeerEntry, server: Child, doors: Doors) {
     this.peer = peer;
@@ -61,19 +57,19 @@ export class Stage {
     this.load = this.newLoad();
   }
 
-  static async start({ peer, setup, profile }: StageOptions): Promise<Stage> {
+  static async start({ peer, setup }: StageOptions): Promise<Stage> {
     const program = peer.program();
     if ('problem' in program) throw new Error(program.problem);
-    const profiling = profile !== undefined && program.isNode ? profileOptions(profile) : [];
-    const command = [...program.command, ...profiling];
-    const server = new Child(file(`servers/${peer.file}`), peer.core, command);
+    const server = new Child(file(`servers/${peer.file}`), peer.core, program.command);
     const doors = await server.ask<Doors>('listen', setup);
     return new Stage(peer, server, doors);
   }
 
   /** One more load process: for scenarios with two kinds of clients. */
   newLoad(): Child {
-    return new Child(file('load/main.ts'), 'others', [process.execPath])]);
+    const load = new Child(file('load/main.ts'), 'others', [process.execPath]);
+    this.#loads.push(load);
+    return load;
   }
 
   /** Lets an audience in. */
@@ -90,10 +86,10 @@ export class Stage {
   }
 
   async clock(): Promise<Clock> {
-    const [serverCpuMs, loadCpuMs] = await Promise.all([
-      this.server.ask<number>('cpuMs'),
-      this.load.ask<number>('cpuMs'),
-    ]);
+    const processes = [this.server, ...this.#loads];
+    const cpuMs = await Promise.all(processes.map((child) => child.ask<number>('cpuMs')));
+    const [serverCpuMs = 0, ...loads] = cpuMs;
+    const loadCpuMs = loads.reduce((sum, ms) => sum + ms, 0);
     return { at: performance.now(), serverCpuMs, loadCpuMs, busy: busyNow() };
   }
 
@@ -111,13 +107,7 @@ export class Stage {
   }
 
   async stop(): Promise<void> {
-    await this.load.kill();
+    await Promise.all(this.#loads.map((load) => load.kill()));
     await this.server.release();
   }
-}
-
-function profileOptions(name: string): string[] {
-  const folder = fileURLToPath(new URL('profiles/', results));
-  mkdirSync(folder, { recursive: true });
-  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`];
 }

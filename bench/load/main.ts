@@ -29,6 +29,7 @@ answer({
   cut: () => crowd.cut(),
   comeBack: (options: Parameters<typeof comeBack>[1]) => comeBack(crowd, options),
   leave: () => crowd.leave(),
+  deliveries: () => crowd.deliveries,
   cpuMs: () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1_000;

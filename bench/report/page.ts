@@ -77,7 +77,7 @@ function note({ name }: Scenario): string {
       'Growth of the resident memory over a server with 1,000 connections, garbage collected, settled. ' +
       'The kernel’s own memory for sockets is not in it, and the same for all.',
     neighbour:
-      'One tenant hears 20 events per second; the other publishes 300 per second to 1,000 connections, more ' +
+      'One tenant hears 50 events per second; the other publishes 300 per second to 1,000 connections, more ' +
       'than any server delivers. Only Trunkline has tenants with limits, and here they are the defaults.',
     recovery:
       'From the moment when all begin to return, 500 at once, until each has every event that it missed. ' +

@@ -8,6 +8,7 @@ import { spreadOf } from './statistics.ts';
 const SIZES = [100, 1_000, 9_000] as const;
 const HEIGHT = 280;
 const LABEL_HEIGHT = 15;
+const TICK = 2;
 /** The pale lines' own colours are too pale for text. */
 const textColour = { value: '#495057' };
 
@@ -46,7 +47,7 @@ function sizes(
 }
 
 function lineChart(title: string, points: Point[], order: string[]): object {
-  const top = Math.max(...points.map(({ value }) => value)) * 1.05;
+  const top = Math.ceil(Math.max(...points.map(({ value }) => value)) / TICK) * TICK;
   const x = { field: 'size', type: 'quantitative' };
   const y = { type: 'quantitative', title: null, scale: { domain: [0, top] } };
   const color = colourBy('peer', order);
@@ -78,16 +79,29 @@ function lineChart(title: string, points: Point[], order: string[]): object {
   };
 }
 
-/** Each peer's name behind its last point, moved up where it would lie on the one below. */
+/** Each peer's name behind its last point; names that would lie on each other make way, up and down. */
 function labelsOf(points: readonly Point[], top: number): Point[] {
   const gap = (LABEL_HEIGHT / HEIGHT) * top;
-  let free = 0;
-  return points
+  const last = points
     .filter(({ size }) => size === SIZES.at(-1))
-    .toSorted((a, b) => a.value - b.value)
-    .map((point) => {
-      const value = Math.max(point.value, free);
-      free = value + gap;
-      return { ...point, value };
-    });
+    .toSorted((a, b) => a.value - b.value);
+  const upwards = spaced(
+    last.map(({ value }) => value),
+    gap,
+  );
+  const downwards = spaced(last.map(({ value }) => -value).toReversed(), gap).toReversed();
+  return last.map((point, index) => ({
+    ...point,
+    value: ((upwards[index] ?? 0) - (downwards[index] ?? 0)) / 2,
+  }));
+}
+
+/** Rising values, each at least so far above the one before. */
+function spaced(values: readonly number[], gap: number): number[] {
+  let free = Number.NEGATIVE_INFINITY;
+  return values.map((value) => {
+    const place = Math.max(value, free);
+    free = place + gap;
+    return place;
+  });
 }

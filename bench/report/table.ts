@@ -39,8 +39,7 @@ function cell(spread: Spread | null, figure: MeasureName): string {
   return `${digits(median)} [${digits(min)}..${digits(max)}]${mark}`;
 }
 
-/** A ratio as it stands in tables; empty where there is none. */
-export function ratioText(spread: Spread | null): string {
+function ratioText(spread: Spread | null): string {
   return spread ? spread.median.toFixed(2) : '';
 }
 

@@ -3,9 +3,9 @@ import type { Latency } from '../load/latencies.ts';
 import type { Traffic } from '../load/publisher.ts';
 import { RIVAL } from '../peers.ts';
 import type { Stage } from '../stage.ts';
-import type { Effort, Measures, Scenario } from './scenario.ts';
+import { conditionsOf, type Effort, type Measures, type Scenario } from './scenario.ts';
 
-const CALM = { tenant: 'calm', connections: 50, perSecond: 20 };
+const CALM = { tenant: 'calm', connections: 50, perSecond: 50 };
 /** More than any of the servers could deliver. */
 const NOISY = { tenant: 'noisy', connections: 1_000, perSecond: 300 };
 /** Until the flood is felt. */
@@ -19,33 +19,38 @@ export const neighbour: Scenario = {
   setup: { keepsLimits: true },
   peers: ['trunkline', 'nestjs-trunkline', 'socket.io', RIVAL],
   isRepeatable: false,
-  figures: ['p99Ms', 'calmP99Ms'],
+  figures: ['p99Ms', 'calmP99Ms', 'floodPerSecond'],
   measure,
 };
 
 async function measure(stage: Stage, { measureMs }: Effort): Promise<Measures> {
+  const ms = measureMs * 2;
   const noisy = stage.newLoad();
-  try {
-    await noisy.ask('giveWay');
-    await stage.open({ ...CALM, rooms: 1 });
-    await stage.open({ ...NOISY, rooms: 1 }, noisy);
-    const pace = async () =>
-      await stage.load.ask<Latency & Traffic>('pace', {
-        tenant: CALM.tenant,
-        to: 'room',
-        members: CALM.connections,
-        perSecond: CALM.perSecond,
-        ms: measureMs * 2,
-      });
-    const calm = await pace();
-    const { tenant, perSecond } = NOISY;
-    const flood = { tenant, to: 'room', members: 0, perSecond, ms: measureMs * 2 + RISE_MS };
-    const flooding = noisy.ask('flood', flood);
-    await sleep(RISE_MS);
-    const felt = await pace();
-    await flooding;
-    return { p99Ms: felt.p99Ms, calmP99Ms: calm.p99Ms };
-  } finally {
-    await noisy.kill();
-  }
+  await noisy.ask('giveWay');
+  await stage.open({ ...CALM, rooms: 1 });
+  await stage.open({ ...NOISY, rooms: 1 }, noisy);
+  const pace = async () =>
+    await stage.load.ask<Latency & Traffic>('pace', {
+      tenant: CALM.tenant,
+      to: 'room',
+      members: CALM.connections,
+      perSecond: CALM.perSecond,
+      ms,
+    });
+  const calm = await pace();
+  const { tenant, perSecond } = NOISY;
+  const flooding = noisy.ask('flood', { tenant, to: 'room', perSecond, ms: ms + RISE_MS });
+  await sleep(RISE_MS);
+  const floodBefore = await noisy.ask<number>('deliveries');
+  const before = await stage.clock();
+  const felt = await pace();
+  const used = await stage.since(before);
+  const flooded = (await noisy.ask<number>('deliveries')) - floodBefore;
+  await flooding;
+  return {
+    p99Ms: felt.p99Ms,
+    calmP99Ms: calm.p99Ms,
+    floodPerSecond: (flooded * 1_000) / felt.ms,
+    ...conditionsOf(used),
+  };
 }

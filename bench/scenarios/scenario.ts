@@ -21,6 +21,7 @@ export const units = {
   p50Ms: 'p50 ms',
   p99Ms: 'p99 ms',
   calmP99Ms: 'p99 ms alone',
+  floodPerSecond: 'flood, deliveries/s',
   recoveryMs: 'ms until all are back',
   loadCores: 'load, cores',
   otherCores: 'others, cores',

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answer } from '../../test/lab/child.ts';
 import { type PublishCommand, streamName } from './control.ts';
 import { type BenchEvent, newEvent } from './event.ts';
+import { endProfile, startProfile } from './profiler.ts';
 
 /** How a server is set up for a scenario. */
 export interface ServerSetup {
@@ -47,6 +48,8 @@ export function serve(peer: Peer): void {
     publish: (command: PublishCommand) => publisher.publish(command),
     cpuMs: () => peer.cpuMs?.() ?? ownCpuMs(),
     memory: () => settledMemory(peer),
+    startProfile,
+    endProfile,
   });
 }
 

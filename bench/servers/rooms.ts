@@ -17,11 +17,11 @@ export function roomOf({ tenant, user, room }: Token): string {
   return room === '' ? userRoom(tenant, user) : roomName(tenant, room);
 }
 
-export function roomName(tenant: string, room: string): string {
+function roomName(tenant: string, room: string): string {
   return `${tenant}:${room}`;
 }
 
-export function userRoom(tenant: string, user: string): string {
+function userRoom(tenant: string, user: string): string {
   return `${tenant}:user:${user}`;
 }
 

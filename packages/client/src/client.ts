@@ -6,7 +6,13 @@ import {
   type Realm,
   type ReceivedEvent,
 } from '@trunkline/contract';
-import { Connection, type ConnectionListener, type Publication, type Sync } from './connection.ts';
+import {
+  Connection,
+  type ConnectionListener,
+  type Publication,
+  type Sync,
+  type Welcome,
+} from './connection.ts';
 import { createDomToasts } from './dom-toasts.ts';
 import { Duplicates, type HandlerSet, toReceivedEvent } from './events.ts';
 import { guard, warn } from './log.ts';
@@ -42,7 +48,7 @@ export class Client {
   readonly #listener: ConnectionListener = {
     onConnecting: () => this.#onConnecting(),
     onBackoff: (reconnectAt) => this.#state.set({ reconnectAt }),
-    onConnected: (clientId, data) => this.#onConnected(clientId, data),
+    onConnected: (welcome) => this.#onConnected(welcome),
     onPublication: (publication) => this.#onPublication(publication),
     onUnsubscribed: (channel) => this.#duplicates.forget(channel),
     onSynced: (sync) => this.#onSynced(sync),
@@ -143,7 +149,7 @@ export class Client {
     this.#state.set({ status: this.#waitingStatus() });
   }
 
-  #onConnected(clientId: string, data: unknown): void {
+  #onConnected({ clientId, data, transport }: Welcome): void {
     const identity = toIdentity(data);
     if (identity?.userId !== this.address.userId) {
       this.#refuse(identity);
@@ -156,7 +162,7 @@ export class Client {
     }
     this.#clientId = clientId;
     this.#clientIds.add(clientId);
-    this.#state.set({ status: 'syncing', identity, reconnectAt: null });
+    this.#state.set({ status: 'syncing', identity, transport, reconnectAt: null });
   }
 
   #onPublication({ channel, data, isFromClient, replayed }: Publication): void {

@@ -1,6 +1,8 @@
-import { Centrifuge, type ClientEvents, State, UnauthorizedError } from 'centrifuge';
+import { Centrifuge, type ClientEvents, type Options, State, UnauthorizedError } from 'centrifuge';
 import { type OnError, report } from './log.ts';
-import { type Address, type Settings, webSocketUrl } from './settings.ts';
+import type { Address, Settings } from './settings.ts';
+import { TransportChoice, type TransportName, transportsOf } from './transports.ts';
+import { WebSocketProbe } from './web-socket-probe.ts';
 
 /** A publication of a server-side subscription. */
 export interface Publication {
@@ -18,13 +20,21 @@ export interface Sync {
   readonly lost: readonly string[];
 }
 
+/** How a connection begins. */
+export interface Welcome {
+  /** What the server knows it by. */
+  readonly clientId: string;
+  readonly data: unknown;
+  readonly transport: TransportName;
+}
+
 /** What a connection tells. Nothing is told after `end`. */
 export interface ConnectionListener {
   onConnecting(): void;
   /** The next attempt is due then. */
   onBackoff(reconnectAt: number): void;
   /** The server's greeting, before any publication: `end` here, and none arrives. */
-  onConnected(clientId: string, data: unknown): void;
+  onConnected(welcome: Welcome): void;
   onPublication(publication: Publication): void;
   /** The server does not send this channel any more. */
   onUnsubscribed(channel: string): void;
@@ -55,6 +65,11 @@ const GET_DELAY = '_getReconnectDelay';
 export class Connection {
   readonly #centrifuge: Centrifuge;
   readonly #options: ConnectionOptions;
+  readonly #choice: TransportChoice;
+  /** For a better way than the one that is taken. */
+  readonly #probe: WebSocketProbe;
+  /** Has the attempt that runs been counted as one without an answer? */
+  #hasFailed = false;
   #isEnded = false;
   #isRestarting = false;
   #isProbing = false;
@@ -67,10 +82,16 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const hasToken = options.settings().getToken !== undefined;
-    this.#centrifuge = new Centrifuge(webSocketUrl(options.address.url), {
+    const settings = options.settings();
+    const { all, emulation } = transportsOf({ ...settings, url: options.address.url });
+    const [{ endpoint: webSocketUrl }] = all;
+    this.#choice = new TransportChoice(all);
+    this.#probe = new WebSocketProbe(webSocketUrl, () => this.#improve());
+    const hasToken = settings.getToken !== undefined;
+    this.#centrifuge = new Centrifuge(all.length > 1 ? this.#choice.slots : webSocketUrl, {
       getData: () => this.#prepareAttempt(),
       ...(hasToken ? { token: NO_TOKEN_YET, getToken: () => this.#refreshToken() } : {}),
+      ...withCookies(emulation),
     });
     this.#listen();
     this.#watchBackoff();
@@ -90,6 +111,7 @@ export class Connection {
 
   end(): void {
     this.#isEnded = true;
+    this.#probe.stop();
     this.#centrifuge.disconnect();
   }
 
@@ -115,12 +137,21 @@ export class Connection {
     const { listener } = this.#options;
     this.#on('connecting', () => {
       this.#sync = null;
+      this.#probe.stop();
       if (!this.#isRestarting) listener.onConnecting();
     });
-    this.#on('connected', ({ client, data }) => {
+    this.#on('connected', ({ client: clientId, data, transport }) => {
       this.#heardAt = Date.now();
+      this.#onWay(transport as TransportName);
       this.#startSync();
-      listener.onConnected(client, data);
+      listener.onConnected({ clientId, data, transport: transport as TransportName });
+    });
+    this.#on('error', ({ type, error }) => {
+      // not opened, or open and never heard of; any other error is an answer
+      const isUnanswered =
+        type === 'transport' || (type === 'connect' && error.code === TIMEOUT_CODE);
+      if (isUnanswered && !this.#hasFailed) this.#choice.failed();
+      this.#hasFailed ||= isUnanswered;
     });
     this.#on('subscribed', ({ channel, wasRecovering, recovered }) => {
       this.#sync?.channels.push(channel);
@@ -134,8 +165,21 @@ export class Connection {
     });
     this.#on('disconnected', ({ code, reason }) => {
       this.#sync = null;
+      this.#probe.stop();
       if (!this.#isRestarting) listener.onDisconnected(code, reason);
     });
+  }
+
+  #onWay(transport: TransportName): void {
+    this.#choice.worked();
+    if (transport === 'websocket') this.#probe.found();
+    else this.#probe.start();
+  }
+
+  /** A WebSocket opens by now: goes on over one, from the positions that it has. */
+  #improve(): void {
+    this.#choice.startOver();
+    this.restart();
   }
 
   /** centrifuge works through a connect reply in one go, so its end is the next microtask. */
@@ -177,6 +221,7 @@ export class Connection {
    */
   async #prepareAttempt(): Promise<unknown> {
     const attempt = ++this.#attempts;
+    this.#hasFailed = false;
     const token = await this.#token();
     if (attempt === this.#attempts) this.#centrifuge.setToken(token);
     const { tenantId } = this.#options.address;
@@ -218,4 +263,20 @@ export class Connection {
       return delayMs;
     };
   }
+}
+
+/** A WebSocket brings the browser's cookies along to any server that is asked; so do these. */
+function withCookies(emulationEndpoint: string): Partial<Options> {
+  if (emulationEndpoint === '') return {};
+  const options: Partial<Options> = {
+    emulationEndpoint,
+    fetch: (url: string, init: RequestInit) => fetch(url, { ...init, credentials: 'include' }),
+  };
+  if (typeof EventSource !== 'function') return options;
+  const eventsource = class extends EventSource {
+    constructor(url: string) {
+      super(url, { withCredentials: true });
+    }
+  };
+  return { ...options, eventsource };
 }

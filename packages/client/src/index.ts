@@ -22,6 +22,7 @@ export {
   type Address,
   addressKey,
   type Gap,
+  type HttpFallback,
   mergeSettings,
   type Settings,
   toAddress,
@@ -49,3 +50,4 @@ export {
 } from './toast-adapter.ts';
 export type { ToastText } from './toast-text.ts';
 export { type OperationToastOptions, ToastController } from './toasts.ts';
+export type { TransportName } from './transports.ts';

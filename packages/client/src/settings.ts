@@ -11,6 +11,11 @@ export interface Settings {
   /** Default: `/connection/websocket` on the page's own origin. `https:` becomes `wss:`. */
   readonly url?: string | undefined;
   /**
+   * Where a page connects that cannot open a WebSocket; `false`: nowhere. Default: beside `url`, as the
+   * server has it: `/connection/http_stream`, `/connection/sse` and `/emulation`.
+   */
+  readonly httpFallback?: HttpFallback | false | undefined;
+  /**
    * A token for the connect command; default: none, the browser's cookies say who this is.
    * `null` means: nobody is logged in. A thrown error is retried.
    */
@@ -23,6 +28,14 @@ export interface Settings {
   readonly onError?: OnError | undefined;
   /** Called after events were missed for good; tables refresh by themselves. */
   readonly onGap?: ((gap: Gap) => void) | undefined;
+}
+
+/** The URLs of the HTTP fallback that differ from the defaults. */
+export interface HttpFallback {
+  readonly httpStream?: string;
+  /** Default: none where there is a `getToken`, because an `EventSource` has it in its URL. */
+  readonly sse?: string | false;
+  readonly emulation?: string;
 }
 
 /** Whose connection it is, and to where. Two equal addresses share one connection. */

@@ -1,5 +1,6 @@
 import type { Realm } from '@trunkline/contract';
 import { Store } from './store.ts';
+import type { TransportName } from './transports.ts';
 
 /** Where a connection stands. */
 export type Status =
@@ -27,6 +28,8 @@ export interface ConnectionState {
   readonly isConnected: boolean;
   /** Known once connected. */
   readonly identity: Identity | null;
+  /** How it is connected, or was last; `null` before the first connection. */
+  readonly transport: TransportName | null;
   /** When the next attempt is due, milliseconds since 1970; `null` when none is planned. */
   readonly reconnectAt: number | null;
 }
@@ -36,6 +39,7 @@ export const IDLE: ConnectionState = Object.freeze({
   status: 'idle',
   isConnected: false,
   identity: null,
+  transport: null,
   reconnectAt: null,
 });
 

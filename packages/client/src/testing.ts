@@ -44,14 +44,16 @@ interface Command {
 const EVENT_SCOPES: Record<string, string> = { '@user': 'user', '@all': 'tenant' };
 
 /**
- * A server in the page itself, for tests: it stands in for `WebSocket` and speaks as much of the
- * protocol as a page needs, with history and recovery.
+ * A server in the page itself, for tests: it stands in for `WebSocket`, and for `fetch` where the HTTP
+ * fallback asks, and speaks as much of the protocol as a page needs, with history and recovery.
  */
 export class TestServer {
   /** Who connects next; change it at will. */
   answer: ConnectAnswer | ((connect: NonNullable<Command['connect']>) => ConnectAnswer);
   /** Refuses the network while false. */
   isUp = true;
+  /** Lets no WebSocket open while true, as some proxies do; plain HTTP works. */
+  blocksWebSockets = false;
   /** Hears nothing while true, though connections stay open. */
   isDeaf = false;
   /** Every connect command so far. */
@@ -60,15 +62,23 @@ export class TestServer {
   readonly refreshes: string[] = [];
   /** Every frame that clients have sent. */
   readonly frames: string[] = [];
-  readonly #sockets = new Set<TestSocket>();
+  readonly #sockets = new Set<Socket>();
   readonly #history = new Map<string, object[]>();
   readonly #realWebSocket: typeof WebSocket = globalThis.WebSocket;
+  readonly #realFetch: typeof fetch = globalThis.fetch;
   readonly #epochs = new Map<string, number>();
   #ids = 0;
 
   constructor(answer: TestServer['answer']) {
     this.answer = answer;
     globalThis.WebSocket = TestSocket.bind(null, this) as unknown as typeof WebSocket;
+    globalThis.fetch = async (input, init = {}) => {
+      const isStream = String(input).endsWith('/http_stream');
+      if (!isStream && !String(input).endsWith('/emulation'))
+        return await this.#realFetch(input, init);
+      if (!this.isUp) throw new TypeError('fetch failed');
+      return isStream ? this.#open(init) : this.#emulate(init);
+    };
   }
 
   /** Client ids of the open connections. */
@@ -76,9 +86,10 @@ export class TestServer {
     return [...this.#sockets].map(({ clientId }) => clientId);
   }
 
-  /** Gives the real `WebSocket` back and drops every connection. */
+  /** Gives the real `WebSocket` and `fetch` back and drops every connection. */
   restore(): void {
     globalThis.WebSocket = this.#realWebSocket;
+    globalThis.fetch = this.#realFetch;
     this.drop();
   }
 
@@ -111,17 +122,18 @@ export class TestServer {
 
   /** @internal */
   onOpen(socket: TestSocket): boolean {
-    if (this.isUp) this.#sockets.add(socket);
-    return this.isUp;
+    const opens = this.isUp && !this.blocksWebSockets;
+    if (opens) this.#sockets.add(socket);
+    return opens;
   }
 
   /** @internal */
-  onClose(socket: TestSocket): void {
+  onClose(socket: Socket): void {
     this.#sockets.delete(socket);
   }
 
   /** @internal */
-  onFrame(socket: TestSocket, frame: string): void {
+  onFrame(socket: Socket, frame: string): void {
     if (this.isDeaf) return;
     this.frames.push(frame);
     for (const line of frame.split('\n')) {
@@ -134,8 +146,22 @@ export class TestServer {
     }
   }
 
+  #open({ body, signal }: RequestInit): Response {
+    const stream = new TestStream(this, signal);
+    this.#sockets.add(stream);
+    queueMicrotask(() => this.onFrame(stream, String(body)));
+    return { ok: true, status: 200, body: stream.body } as unknown as Response;
+  }
+
+  #emulate({ body }: RequestInit): Response {
+    const { session, data } = JSON.parse(String(body)) as { session: string; data: string };
+    const stream = [...this.#sockets].find((socket) => socket.session === session);
+    if (stream) this.onFrame(stream, data);
+    return { ok: stream !== undefined, status: stream ? 204 : 404 } as Response;
+  }
+
   #onConnect(
-    socket: TestSocket,
+    socket: Socket,
     id: number | undefined,
     connect: NonNullable<Command['connect']>,
   ): void {
@@ -151,12 +177,12 @@ export class TestServer {
       const data = { userId, realm };
       socket.deliver({
         id,
-        connect: { client: socket.clientId, data, subs, ...expiry(ttl) },
+        connect: { client: socket.clientId, session: socket.session, data, subs, ...expiry(ttl) },
       });
     }
   }
 
-  #onRefresh(socket: TestSocket, id: number | undefined, token: string): void {
+  #onRefresh(socket: Socket, id: number | undefined, token: string): void {
     this.refreshes.push(token);
     const ttl = typeof this.answer === 'object' && 'userId' in this.answer ? this.answer.ttl : 0;
     socket.deliver({ id, refresh: { client: socket.clientId, ...expiry(ttl) } });
@@ -190,8 +216,17 @@ function expiry(ttl: number | undefined): object {
   return ttl ? { expires: true, ttl } : {};
 }
 
-/** The browser's end of a connection to a test server. */
-class TestSocket {
+/** A connection to a test server. */
+interface Socket {
+  readonly clientId: string;
+  /** Its commands come by another way, with this. */
+  readonly session?: string;
+  deliver(reply: object): void;
+  shut(code: number, reason: string): void;
+}
+
+/** The browser's end of a WebSocket to a test server. */
+class TestSocket implements Socket {
   readonly clientId: string = `client-${Math.random()}`;
   onopen: (() => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
@@ -229,5 +264,47 @@ class TestSocket {
     if (this.#isOver) return;
     this.close();
     this.onclose?.({ code, reason });
+  }
+}
+
+/** A response that does not end. */
+class TestStream implements Socket {
+  readonly clientId: string = `client-${Math.random()}`;
+  readonly session: string = `session-${Math.random()}`;
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #server: TestServer;
+  readonly #encoder = new TextEncoder();
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #isOver = false;
+
+  constructor(server: TestServer, signal: AbortSignal | null | undefined) {
+    this.#server = server;
+    this.body = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+    });
+    signal?.addEventListener('abort', () => this.#end());
+  }
+
+  deliver(reply: object): void {
+    const line = this.#encoder.encode(`${JSON.stringify(reply)}\n`);
+    queueMicrotask(() => {
+      if (!this.#isOver) this.#controller.enqueue(line);
+    });
+  }
+
+  shut(code: number, reason: string): void {
+    if (this.#isOver) return;
+    const line = `${JSON.stringify({ push: { disconnect: { code, reason } } })}\n`;
+    if (code >= 3000) this.#controller.enqueue(this.#encoder.encode(line));
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#server.onClose(this);
+    this.#controller.close();
   }
 }

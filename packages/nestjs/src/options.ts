@@ -2,6 +2,7 @@ import type {
   Authenticate,
   Broker,
   DrainOptions,
+  HttpFallback,
   Limits,
   LimitsFor,
   Log,
@@ -61,6 +62,12 @@ interface CommonOptions {
   monitoring?: MonitoringOptions;
   /** Where clients connect, whatever the global prefix. Default `/connection/websocket`. */
   path?: string;
+  /**
+   * Where those connect who cannot open a WebSocket; `false`: they stay out. Default: the protocol's own
+   * paths, `/connection/http_stream`, `/connection/sse` and `/emulation`; with another `path`,
+   * `http_stream`, `sse` and `emulation` below it.
+   */
+  httpFallback?: HttpFallback | false;
   /** How the node says good-bye on shutdown. Default: 5 s wait, 15 s spread, 25 s deadline. */
   drain?: DrainOptions;
   /** Default: a Nest `Logger` of the context `Trunkline`. */

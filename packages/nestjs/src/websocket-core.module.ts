@@ -78,7 +78,7 @@ export class WebSocketCoreModule
   }
 
   #attach(): void {
-    const { listen = true, path, origins, trustedProxies } = this.#options;
+    const { listen = true, path, httpFallback, origins, trustedProxies } = this.#options;
     if (!listen) return;
     const server = this.#adapterHost.httpAdapter?.getHttpServer() as Server | undefined;
     if (!server) {
@@ -88,6 +88,7 @@ export class WebSocketCoreModule
     }
     attach(server, this.#node, {
       ...(path ? { path } : {}),
+      ...(httpFallback === undefined ? {} : { httpFallback }),
       ...(origins ? { origins } : {}),
       ...(trustedProxies ? { trustedProxies } : {}),
     });

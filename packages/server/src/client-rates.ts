@@ -1,12 +1,12 @@
 import type { LimitName } from './counters.ts';
 import { type Disconnect, disconnects, type ProtocolError } from './errors.ts';
-import type { Limits } from './limits.ts';
+import type { Node } from './node.ts';
 import type { Command } from './protocol/command.ts';
 import { TokenBucket } from './rate.ts';
 
 /** Whose rates they are, as much of it as they need. */
 export interface ClientRatesOwner {
-  readonly limits: Limits;
+  readonly node: Pick<Node, 'limits'>;
   exceeded(limit: LimitName): void;
 }
 
@@ -47,7 +47,7 @@ export class ClientRates {
 
   /** Counts a frame before it is looked at. Throws `Disconnect` 3013 when it is too much. */
   admitFrame(frame: string): void {
-    const { inboundBytesPerSecond, inboundBurstBytes } = this.#owner.limits;
+    const { inboundBytesPerSecond, inboundBurstBytes } = this.#owner.node.limits;
     this.#bytes ??= new TokenBucket(inboundBytesPerSecond, inboundBurstBytes);
     if (this.#bytes.take(frame.length)) return;
     this.#owner.exceeded('inboundBytesPerSecond');
@@ -72,7 +72,7 @@ export class ClientRates {
   /** Counts an error reply; what it gives ends the connection. */
   afterError({ code, temporary }: ProtocolError): Disconnect | null {
     if (temporary || BLAMELESS.has(code)) return null;
-    const { maxErrorsPerMinute } = this.#owner.limits;
+    const { maxErrorsPerMinute } = this.#owner.node.limits;
     this.#errors ??= new TokenBucket(maxErrorsPerMinute / MINUTE_S, maxErrorsPerMinute);
     if (this.#errors.take()) return null;
     this.#owner.exceeded('maxErrorsPerMinute');
@@ -81,7 +81,7 @@ export class ClientRates {
 
   /** Counts a ping of the WebSocket; what it gives ends the connection. */
   afterPing(): Disconnect | null {
-    const { pingsPerSecond } = this.#owner.limits;
+    const { pingsPerSecond } = this.#owner.node.limits;
     this.#pings ??= new TokenBucket(pingsPerSecond, pingsPerSecond);
     if (this.#pings.take()) return null;
     this.#owner.exceeded('pingsPerSecond');
@@ -89,7 +89,7 @@ export class ClientRates {
   }
 
   #newBucket(limit: RateName): TokenBucket {
-    const { limits } = this.#owner;
+    const { limits } = this.#owner.node;
     return new TokenBucket(limits[limit], limits[BURSTS[limit]]);
   }
 
@@ -98,7 +98,7 @@ export class ClientRates {
     this.#owner.exceeded(limit);
     if (!this.#excess || now - this.#excess.at > PAUSE_MS) this.#excess = { since: now, at: now };
     this.#excess.at = now;
-    if (now - this.#excess.since < this.#owner.limits.maxExcessMs) return;
+    if (now - this.#excess.since < this.#owner.node.limits.maxExcessMs) return;
     this.#owner.exceeded('maxExcessMs');
     throw disconnects.tooManyRequests;
   }

@@ -1,6 +1,6 @@
 import type { LimitName } from './counters.ts';
 import { disconnects } from './errors.ts';
-import type { Limits } from './limits.ts';
+import type { Node } from './node.ts';
 import type { Command, SizedCommand } from './protocol/command.ts';
 import { TimeBudget } from './time-budget.ts';
 
@@ -9,7 +9,7 @@ const REFRESHES = '@refresh';
 
 /** Whose commands they are, as much of it as the queue needs. */
 export interface CommandQueueOwner {
-  readonly limits: Limits;
+  readonly node: Pick<Node, 'limits'>;
   exceeded(limit: LimitName): void;
   /** Must not reject. */
   run(command: Command, time: TimeBudget): Promise<void>;
@@ -58,7 +58,7 @@ export class CommandQueue {
       this.#count(1, size);
       this.#claimId(command);
     }
-    const { maxPendingCommands, maxMessageBytes } = this.#owner.limits;
+    const { maxPendingCommands, maxMessageBytes } = this.#owner.node.limits;
     const maxBytes = MAX_PENDING_MESSAGES * maxMessageBytes;
     if (this.#unfinished > maxPendingCommands || this.#bytes > maxBytes) {
       this.#owner.exceeded('maxPendingCommands');
@@ -80,7 +80,7 @@ export class CommandQueue {
 
   async #runAfter(before: Promise<void>, { command, size }: SizedCommand): Promise<void> {
     // Waiting counts too: the client's patience begins when it sends.
-    const time = new TimeBudget(this.#owner.limits.hookTimeoutMs);
+    const time = new TimeBudget(this.#owner.node.limits.hookTimeoutMs);
     await before;
     await this.#owner.run(command, time);
     this.#count(-1, -size);

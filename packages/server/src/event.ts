@@ -11,6 +11,7 @@ import {
   type RefreshSignal,
 } from '@trunkline/contract';
 import { newEventId } from './event-id.ts';
+import { serialise } from './event-json.ts';
 import type { Limits } from './limits.ts';
 import type { Principal } from './principal.ts';
 import { memberText } from './protocol/json.ts';
@@ -42,12 +43,6 @@ export interface SealedEvent {
 export class InvalidEventError extends TypeError {
   override readonly name = 'InvalidEventError';
   readonly code = 'INVALID_EVENT';
-}
-
-/** The event's data has no JSON form. The message names the place. */
-export class EventNotSerialisableError extends TypeError {
-  override readonly name = 'EventNotSerialisableError';
-  readonly code = 'EVENT_NOT_SERIALISABLE';
 }
 
 /** The event is larger than `limits.maxEventBytes`. */
@@ -142,7 +137,7 @@ function seal(
     ...(room === undefined ? {} : { room }),
     ...(origin === undefined ? {} : { origin }),
   };
-  const json = serialise(envelope);
+  const json = serialise(type, envelope);
   const bytes = Buffer.byteLength(json);
   if (bytes > maxEventBytes) throw tooLarge(type, bytes, maxEventBytes);
   return { id, json, bytes };
@@ -187,61 +182,6 @@ function isTableNames(tables: unknown): tables is string[] {
 function checkOperation(type: Parameters<typeof operationEventProblem>[0], data: unknown): void {
   const problem = operationEventProblem(type, data);
   if (problem) throw new InvalidEventError(`Event ${type}: ${problem}`);
-}
-
-function serialise(envelope: Envelope): string {
-  try {
-    return JSON.stringify(envelope, (_key, value: unknown) => {
-      if (isUnserialisable(value)) throw new TypeError(`${typeOf(value)} has no JSON form`);
-      return value;
-    });
-  } catch (cause) {
-    const where = locate({ data: envelope.data, metadata: envelope.metadata });
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EventNotSerialisableError(
-      `Event ${envelope.type} cannot be serialised at ${where}: ${reason}`,
-      { cause },
-    );
-  }
-}
-
-// The search may fail like the serialising did: on a getter that throws, on endless depth.
-function locate(content: object): string {
-  try {
-    return findUnserialisable(content, new Set(), '') ?? 'data';
-  } catch {
-    return 'data';
-  }
-}
-
-/** The path of the first value that JSON cannot hold, a circular reference included. */
-function findUnserialisable(value: unknown, parents: Set<object>, path: string): string | null {
-  if (isUnserialisable(value)) return path;
-  if (typeof value !== 'object' || value === null) return null;
-  if (parents.has(value)) return path;
-  parents.add(value);
-  for (const [key, child] of Object.entries(value)) {
-    const childPath = Array.isArray(value) ? `${path}[${key}]` : path ? `${path}.${key}` : key;
-    const found = findUnserialisable(child, parents, childPath);
-    if (found) return found;
-  }
-  parents.delete(value);
-  return null;
-}
-
-// JSON.stringify would drop functions and symbols and print {} for a Map, in silence.
-function isUnserialisable(value: unknown): boolean {
-  return (
-    typeof value === 'bigint' ||
-    typeof value === 'function' ||
-    typeof value === 'symbol' ||
-    value instanceof Map ||
-    value instanceof Set
-  );
-}
-
-function typeOf(value: unknown): string {
-  return value instanceof Map ? 'a Map' : value instanceof Set ? 'a Set' : `a ${typeof value}`;
 }
 
 function tooLarge(type: string, bytes: number, maxBytes: number): PayloadTooLargeError {

@@ -240,7 +240,8 @@ function openGroup<S>(backlog: Backlog<S>, subscribers: readonly S[], bytes: num
 /** Whom a group goes to. From here on nothing joins it. */
 function begin<S>(backlog: Backlog<S>, group: Group<S>): readonly S[] {
   if (group.subscribers) {
-    if (backlog.open.get(group.subscribers) === group) backlog.open.delete(group.subscribers);
+    const isOpen = group.next === 0 && backlog.open.get(group.subscribers) === group;
+    if (isOpen) backlog.open.delete(group.subscribers);
     return group.subscribers;
   }
   const asked = group.later?.();
@@ -248,16 +249,12 @@ function begin<S>(backlog: Backlog<S>, group: Group<S>): readonly S[] {
   return (group.subscribers = asked?.subscribers ?? []);
 }
 
-function newGroup<S>(init: Partial<Group<S>>): Group<S> {
-  return {
-    deliveries: [],
-    subscribers: null,
-    later: null,
-    weight: 0,
-    bytes: 0,
-    next: 0,
-    ...init,
-  };
+function newGroup<S>({
+  subscribers = null,
+  later = null,
+  weight = 0,
+}: Partial<Group<S>>): Group<S> {
+  return { deliveries: [], subscribers, later, weight, bytes: 0, next: 0 };
 }
 
 function newBacklog<S>(tenant: Tenant): Backlog<S> {

@@ -20,6 +20,8 @@ export class Following {
 
   /** Resolves when the broker announces the channel, if the hub wants it to. */
   async align(channel: string): Promise<void> {
+    const isAligned = this.#isWanted(channel) === this.#announced.has(channel);
+    if (isAligned && !this.#changes.isBusy(channel)) return;
     await this.#changes.run(channel, () => this.#align(channel));
   }
 

@@ -18,8 +18,6 @@ export interface Subscriber {
   /** The client id, for logs. */
   readonly id: string;
   readonly principal: Principal;
-  /** Does it take what changed since the publication before instead of the whole? Default: no. */
-  readonly takesDeltas?: boolean;
   /**
    * Takes one publication, encoded for all who want it in the same form; `null`: it exists, but cannot
    * be delivered. Must not throw and must not wait.
@@ -88,8 +86,7 @@ export class Hub {
   fanOut(channel: string, publication: Publication, epoch: string): void {
     const entry = this.#entries.get(channel);
     if (!entry) return;
-    const push = new PublicationPush(entry, publication, entry.before);
-    entry.follow(publication);
+    const push = new PublicationPush(entry, publication);
     const hand = (subscriber: Subscriber) => {
       this.#options.onDelivered();
       subscriber.deliver(publication, epoch, push);
@@ -144,10 +141,7 @@ class Entry implements ChannelNames {
   readonly realm: Realm;
   /** The last publication that found no room: its subscribers must hear that they miss it. */
   lost: { readonly publication: Publication; readonly epoch: string } | null = null;
-  /** The text of the last publication, where somebody takes deltas from it. */
-  before: string | null = null;
   readonly #subscribers = new SmallSet<Subscriber>();
-  #deltaTakers = 0;
 
   constructor(key: string, number: number) {
     const { realm, target } = parsed(key);
@@ -167,20 +161,11 @@ class Entry implements ChannelNames {
   }
 
   add(subscriber: Subscriber): boolean {
-    if (!this.#subscribers.add(subscriber)) return false;
-    if (subscriber.takesDeltas) this.#deltaTakers += 1;
-    return true;
+    return this.#subscribers.add(subscriber);
   }
 
   remove(subscriber: Subscriber): boolean {
-    if (!this.#subscribers.delete(subscriber)) return false;
-    if (subscriber.takesDeltas) this.#deltaTakers -= 1;
-    return true;
-  }
-
-  /** The next publication comes after this one. */
-  follow({ data }: Publication): void {
-    this.before = this.#deltaTakers > 0 ? data : null;
+    return this.#subscribers.delete(subscriber);
   }
 }
 

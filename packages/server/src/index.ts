@@ -19,22 +19,17 @@ export type { CountName, Counts, LimitName } from './counters.ts';
 export { Disconnect, disconnects, ProtocolError, protocolErrors, unsubscribed } from './errors.ts';
 export {
   type EventAddress,
-  EventNotSerialisableError,
   InvalidEventError,
   PayloadTooLargeError,
   type SealedEvent,
   sealEvent,
   sealRefreshSignal,
 } from './event.ts';
+export { EventNotSerialisableError } from './event-json.ts';
 export { defaultLimits, type HistoryLimits, type Limits, type TenantLimits } from './limits.ts';
 export { consoleLog, describeError, type Log } from './log.ts';
-export {
-  type DrainOptions,
-  Node,
-  type NodeOptions,
-  type NodePublishOptions,
-  type Readiness,
-} from './node.ts';
+export { Node, type Readiness } from './node.ts';
+export type { DrainOptions, NodeOptions, NodePublishOptions } from './node-options.ts';
 export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
 export {
   checkIdempotencyKey,

@@ -1,12 +1,11 @@
 import type { LimitName } from './counters.ts';
 import { type Disconnect, disconnects } from './errors.ts';
-import type { Limits } from './limits.ts';
-import type { Alarm, TimerWheel } from './timer-wheel.ts';
+import type { Node } from './node.ts';
+import type { Alarm } from './timer-wheel.ts';
 
 /** Whose lifetime it is, as much of it as the lifetime needs. */
 export interface LifetimeOwner {
-  readonly limits: Limits;
-  readonly wheel: TimerWheel;
+  readonly node: Pick<Node, 'limits' | 'wheel'>;
   sendPing(): void;
   exceeded(limit: LimitName): void;
   close(disconnect: Disconnect): void;
@@ -49,7 +48,7 @@ export class Lifetime implements Alarm {
 
   /** It must connect, or leave, in time. */
   expectClient(): void {
-    this.#clientDueAt = later(this.#owner.limits.connectDeadlineMs);
+    this.#clientDueAt = later(this.#owner.node.limits.connectDeadlineMs);
     this.#setAlarm();
   }
 
@@ -61,7 +60,7 @@ export class Lifetime implements Alarm {
 
   /** From here on it must answer pings. */
   start(): void {
-    this.#pingAt = later(this.#owner.limits.pingIntervalMs * (0.5 + Math.random() / 2));
+    this.#pingAt = later(this.#owner.node.limits.pingIntervalMs * (0.5 + Math.random() / 2));
     this.#setAlarm();
   }
 
@@ -75,7 +74,7 @@ export class Lifetime implements Alarm {
   /** Takes a pong. `false`: it answers no ping. */
   pong(): boolean {
     if (this.#pingedAt === NEVER) return false;
-    this.#pingAt = later(this.#owner.limits.pingIntervalMs, this.#pingedAt);
+    this.#pingAt = later(this.#owner.node.limits.pingIntervalMs, this.#pingedAt);
     this.#pingedAt = NEVER;
     this.#pongDueAt = NEVER;
     this.#setAlarm();
@@ -95,7 +94,7 @@ export class Lifetime implements Alarm {
   }
 
   end(): void {
-    this.#owner.wheel.clear(this);
+    this.#owner.node.wheel.clear(this);
     this.#clientDueAt = NEVER;
     this.#pingAt = NEVER;
     this.#pongDueAt = NEVER;
@@ -119,7 +118,7 @@ export class Lifetime implements Alarm {
   #ping(): void {
     this.#pingAt = NEVER;
     this.#pingedAt = later(0);
-    this.#pongDueAt = later(this.#owner.limits.pongTimeoutMs);
+    this.#pongDueAt = later(this.#owner.node.limits.pongTimeoutMs);
     this.#owner.sendPing();
   }
 
@@ -130,7 +129,7 @@ export class Lifetime implements Alarm {
 
   /** Sets the alarm for whatever is due next. */
   #setAlarm(): void {
-    const { wheel } = this.#owner;
+    const { wheel } = this.#owner.node;
     const now = performance.now();
     let dueAt = Infinity;
     if (this.#clientDueAt !== NEVER) dueAt = this.#clientDueAt;

@@ -41,6 +41,11 @@ export class Metrics {
       (stats) => stats.unauthenticated,
     );
     this.#gauge(
+      'http_connections',
+      'Connections by plain HTTP, of clients that could not open a WebSocket.',
+      (stats) => stats.httpConnections,
+    );
+    this.#gauge(
       'subscriptions',
       'Subscriptions of all connections.',
       (stats) => stats.subscriptions,

@@ -21,66 +21,18 @@ import { Following } from './following.ts';
 import { Hub, type Subscriber } from './hub.ts';
 import { type HistoryLimits, type Limits, resolveLimits } from './limits.ts';
 import { consoleLog, describeError, harmlessLog, type Log, ThrottledLog } from './log.ts';
+import type { DrainOptions, NodeOptions, NodePublishOptions } from './node-options.ts';
+import { Patience } from './patience.ts';
 import { Presences } from './presences.ts';
-import type { Authenticate, Principal } from './principal.ts';
+import type { Principal } from './principal.ts';
 import { requireOneLine } from './protocol/line.ts';
-import { type RoomRules, Rooms } from './rooms.ts';
+import { Rooms } from './rooms.ts';
 import type { RpcHandlers, SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
-import { type LimitsFor, Tenants } from './tenants.ts';
+import { Tenants } from './tenants.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { Turn } from './turn.ts';
 import { Users } from './users.ts';
-import { withTimeout } from './with-timeout.ts';
-
-/** How a node is set up. */
-export interface NodeOptions {
-  /** Who a connection acts for. */
-  authenticate: Authenticate;
-  /** What holds for which rooms. Default: no rules, so no client enters a room on its own wish. */
-  rooms?: RoomRules;
-  /** Rooms that a connection is subscribed to from the start. */
-  roomsOf?: (principal: Principal) => readonly string[] | Promise<readonly string[]>;
-  /**
-   * Lets clients that offer it have a channel's number in pushes instead of its name: a few bytes less
-   * in each. Default `false`.
-   */
-  compactChannels?: boolean;
-  /** What clients may call. Default: nothing, every call gets error 108. */
-  rpc?: RpcHandlers;
-  /** Takes what clients send without an answer. Default: nobody, it closes with 3508. */
-  onSend?: SendHandler;
-  /** What the nodes share. Default: memory, for a single node. */
-  broker?: Broker;
-  /** Limits that differ from the defaults. */
-  limits?: Partial<Limits>;
-  /** One tenant's limits that differ from the node's. Default: none do. */
-  limitsFor?: LimitsFor;
-  /** Default: the console. */
-  log?: Log;
-}
-
-/** How a node publishes. */
-export interface NodePublishOptions {
-  /** Repeats with it on the same channel within 5 minutes are dropped. */
-  readonly idempotencyKey?: string;
-  /** The client that publishes; absent: the server does. */
-  readonly info?: ClientInfo;
-  /** Where it waits for a slow reader, it gives way to a newer publication with the same key. */
-  readonly conflationKey?: string;
-  /** It follows another that the tenant's rate has let pass: refused, it would leave pages stale. */
-  readonly isFollowUp?: boolean;
-}
-
-/** How a node says good-bye. */
-export interface DrainOptions {
-  /** Milliseconds between refusing new connections and closing the first. Default 5 s. */
-  waitMs?: number;
-  /** Milliseconds over which the closes are spread at random. Default 15 s. */
-  spreadMs?: number;
-  /** Milliseconds after which what is left is destroyed. Default 25 s. */
-  deadlineMs?: number;
-}
 
 /** Does a node take newcomers, and if not, why? */
 export type Readiness = 'starting' | 'ready' | 'overloaded' | 'draining';
@@ -109,6 +61,7 @@ export class Node {
   readonly #hub: Hub;
   readonly #fanOut: FanOut<Subscriber>;
   readonly #following: Following;
+  readonly #publishes: Patience;
   readonly #eventLoop: EventLoopMonitor;
   readonly #throttledLog: ThrottledLog;
   #isStarted = false;
@@ -123,7 +76,7 @@ export class Node {
     this.roomsOf = options.roomsOf ?? (() => []);
     this.rpc = options.rpc ?? null;
     this.onSend = options.onSend ?? null;
-    this.compactsChannels = options.compactChannels ?? false;
+    this.compactsChannels = options.channelCompaction ?? false;
     this.rooms = new Rooms(options.rooms ?? {}, this.limits.history);
 
     const onExceeded = (limit: LimitName, fields?: Record<string, unknown>) =>
@@ -153,6 +106,12 @@ export class Node {
       onIsolationViolation: (subscriber, channel) => this.#violated(subscriber, channel),
     });
     this.#following = new Following(this.#broker, (channel) => this.#hub.has(channel));
+    const { publishTimeoutMs } = this.limits;
+    this.#publishes = new Patience({
+      wheel: this.wheel,
+      timeoutMs: publishTimeoutMs,
+      onLate: () => new PublishTimeoutError(`The broker did not answer in ${publishTimeoutMs} ms`),
+    });
     this.#eventLoop = new EventLoopMonitor({
       maxLagMs: this.limits.maxEventLoopLagMs,
       forMs: this.limits.maxEventLoopLagForMs,
@@ -205,15 +164,12 @@ export class Node {
     const key = channelKey(channel);
     if (isFollowUp) this.tenants.of(channel.realm).publishes.charge(1);
     else this.#checkRate(channel);
-    const { publishTimeoutMs } = this.limits;
-    const late = () =>
-      new PublishTimeoutError(`The broker did not answer in ${publishTimeoutMs} ms`);
     const publishing = this.#broker.publish(key, data, {
       history: this.historyOf(channel),
       ...options,
     });
     try {
-      const position = await withTimeout(publishing, publishTimeoutMs, late);
+      const position = await this.#publishes.wait(publishing);
       this.counters.count('publications');
       return position;
     } catch (error) {
@@ -310,6 +266,7 @@ export class Node {
     return {
       connections: this.connections.size,
       unauthenticated: this.connections.unauthenticated,
+      httpConnections: this.emulated.size,
       subscriptions: this.#hub.subscriptions,
       channels: this.#hub.channels,
       tenants: this.tenants.size,

@@ -1,20 +1,16 @@
 import type { LimitName } from './counters.ts';
-import type { Limits } from './limits.ts';
+import type { Node } from './node.ts';
 import { Batch } from './protocol/batch.ts';
 import type { Line } from './protocol/line.ts';
 import type { SendProgress, Transport } from './transport.ts';
-import type { Turn, Writer } from './turn.ts';
+import type { Writer } from './turn.ts';
 import { WaitingLines } from './waiting-lines.ts';
 
 /** Whose outbox it is, as much of it as the outbox needs. */
 export interface OutboxOwner {
-  readonly limits: Pick<Limits, 'maxQueuedBytes' | 'maxQueuedLines' | 'writeStallMs'>;
-  /** What writes of one turn have in common, for all sessions of a node. */
-  readonly turn: Turn;
+  readonly node: Pick<Node, 'limits' | 'turn' | 'counters'>;
   /** The reader is too slow: ends the connection. */
   onSlow(limit: LimitName): void;
-  /** A line gave way to a newer one. */
-  onConflated(): void;
 }
 
 /** Bytes that the socket is given ahead of what the network takes: what waits here can still change. */
@@ -53,7 +49,7 @@ export class Outbox implements Writer, SendProgress {
   /** Bytes that one reply may have now: what is free, but for a quarter that is left to pushes. */
   get space(): number {
     const used = this.#queuedBytes + this.#heldBytes + this.#transport.bufferedBytes;
-    return this.#owner.limits.maxQueuedBytes * (1 - PUSH_SHARE) - used;
+    return this.#owner.node.limits.maxQueuedBytes * (1 - PUSH_SHARE) - used;
   }
 
   /** Takes a line; it leaves at the end of the turn. */
@@ -62,7 +58,7 @@ export class Outbox implements Writer, SendProgress {
     if (this.#waiting || !this.#join(line)) this.#wait(line);
     if (this.#isScheduled || this.#isBlocked) return;
     this.#isScheduled = true;
-    this.#owner.turn.add(this);
+    this.#owner.node.turn.add(this);
   }
 
   /**
@@ -71,7 +67,7 @@ export class Outbox implements Writer, SendProgress {
    */
   hold(bytes: number): void {
     this.#heldBytes += bytes;
-    const isOver = this.#heldBytes > this.#owner.limits.maxQueuedBytes;
+    const isOver = this.#heldBytes > this.#owner.node.limits.maxQueuedBytes;
     if (isOver && bytes > 0) this.#owner.onSlow('maxQueuedBytes');
   }
 
@@ -109,7 +105,7 @@ export class Outbox implements Writer, SendProgress {
   }
 
   get stallMs(): number {
-    return this.#owner.limits.writeStallMs;
+    return this.#owner.node.limits.writeStallMs;
   }
 
   onStall(): void {
@@ -125,18 +121,21 @@ export class Outbox implements Writer, SendProgress {
     const batch = this.#batch;
     const bytes = batch ? batch.bytes + line.bytes : line.bytes;
     if (line.conflationKey !== undefined || bytes > MAX_BATCH_BYTES) return false;
-    if (batch && batch.length >= Math.min(MAX_BATCH_LINES, this.#owner.limits.maxQueuedLines)) {
+    if (
+      batch &&
+      batch.length >= Math.min(MAX_BATCH_LINES, this.#owner.node.limits.maxQueuedLines)
+    ) {
       return false;
     }
-    this.#batch = batch ? batch.and(line, this.#owner.turn.number) : Batch.of(line);
+    this.#batch = batch ? batch.and(line, this.#owner.node.turn.number) : Batch.of(line);
     return true;
   }
 
   /** Puts a line behind those that wait. */
   #wait(line: Line): void {
     const waiting = this.#waiting ?? this.#startWaiting();
-    if (waiting.makeWay(line)) this.#owner.onConflated();
-    const { maxQueuedBytes, maxQueuedLines } = this.#owner.limits;
+    if (waiting.makeWay(line)) this.#owner.node.counters.count('conflated');
+    const { maxQueuedBytes, maxQueuedLines } = this.#owner.node.limits;
     if (waiting.bytes + this.#transport.bufferedBytes + line.bytes > maxQueuedBytes) {
       this.#owner.onSlow('maxQueuedBytes');
     } else if (waiting.length >= maxQueuedLines) {

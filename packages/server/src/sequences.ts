@@ -5,7 +5,8 @@ export class Sequences {
 
   /** Settles as the step does. */
   async run(key: string, step: () => Promise<void>): Promise<void> {
-    const running = (this.#tails.get(key) ?? Promise.resolve()).catch(() => {}).then(step);
+    const tail = this.#tails.get(key);
+    const running = tail ? tail.catch(() => {}).then(step) : step();
     this.#tails.set(key, running);
     try {
       await running;

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { ClientRates, type ClientRatesOwner } from './client-rates.ts';
-import { CommandQueue, type CommandQueueOwner } from './command-queue.ts';
 import { execute } from './commands/execute.ts';
 import { joinServerSide } from './commands/server-side.ts';
 import type { Connection } from './connections.ts';
@@ -13,13 +11,13 @@ import {
   protocolErrors,
 } from './errors.ts';
 import { announced } from './expiry.ts';
+import { Inbox, type InboxOwner } from './inbox.ts';
 import { Lifetime, type LifetimeOwner } from './lifetime.ts';
-import type { Limits } from './limits.ts';
 import { describeError } from './log.ts';
 import type { Node } from './node.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
 import type { Handshake, Principal } from './principal.ts';
-import { type Command, decodeFrame, type SizedCommand } from './protocol/command.ts';
+import type { Command } from './protocol/command.ts';
 import type { Line } from './protocol/line.ts';
 import { errorReply, messagePush, PING, refreshPush } from './protocol/reply.ts';
 import type { Joined } from './recovery.ts';
@@ -27,9 +25,7 @@ import { ReplySpace } from './reply-space.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
-import type { TimerWheel } from './timer-wheel.ts';
 import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
-import type { Turn } from './turn.ts';
 
 /** What a session is made from. */
 export interface SessionInit {
@@ -46,24 +42,17 @@ const SLOW_GRACE_MS = 1_000;
  * order of their arrival, those of one channel one after the other; pushes go out in between.
  */
 export class Session
-  implements
-    Connection,
-    SubscriptionOwner,
-    OutboxOwner,
-    LifetimeOwner,
-    CommandQueueOwner,
-    ClientRatesOwner
+  implements Connection, SubscriptionOwner, OutboxOwner, InboxOwner, LifetimeOwner
 {
   /** The client id: unguessable, new for each connection. */
   readonly id: string = randomUUID();
   readonly node: Node;
   readonly address: string;
   readonly #transport: Transport;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #lifetime: Lifetime;
   readonly subscriptions: Subscriptions;
-  readonly #commands: CommandQueue;
-  readonly #rates: ClientRates;
   #handshake: Handshake | null;
   #principal: Principal | null = null;
   /** Kept where a new token can come: what the hook is asked with again. */
@@ -83,10 +72,9 @@ export class Session
     this.#transport = transport;
     this.#handshake = handshake;
     this.subscriptions = new Subscriptions(this);
+    this.#inbox = new Inbox(this);
     this.#outbox = new Outbox(this, transport);
     this.#lifetime = new Lifetime(this);
-    this.#rates = new ClientRates(this);
-    this.#commands = new CommandQueue(this);
     this.#lifetime.expectClient();
     node.connections.add(this);
     node.counters.count('connectionsOpened');
@@ -111,18 +99,6 @@ export class Session
   /** What its commands come with, if they come by another way than this connection. */
   get key(): string | undefined {
     return this.#transport.sessionKey;
-  }
-
-  get limits(): Limits {
-    return this.node.limits;
-  }
-
-  get turn(): Turn {
-    return this.node.turn;
-  }
-
-  get wheel(): TimerWheel {
-    return this.node.wheel;
   }
 
   get actsFor(): Principal | null {
@@ -151,10 +127,7 @@ export class Session
     if (this.#isClosed) return;
     try {
       if (this.#isRefused) throw disconnects.badRequest;
-      this.#rates.admitFrame(frame);
-      const { limits } = this.node;
-      const commands = decodeFrame(frame, { limits, onExceeded: (limit) => this.exceeded(limit) });
-      this.#commands.add(commands.flatMap((command) => this.#forQueue(command)));
+      this.#inbox.receive(frame);
     } catch (error) {
       this.#fail(null, error);
     }
@@ -162,7 +135,7 @@ export class Session
 
   /** Takes a ping of the WebSocket, which has answered it already. */
   pinged(): void {
-    const disconnect = this.#rates.afterPing();
+    const disconnect = this.#inbox.pinged();
     if (disconnect) this.close(disconnect);
   }
 
@@ -257,15 +230,15 @@ export class Session
 
   // What the server does to a connection waits for its connect: nothing may precede that reply.
   async joinRoom(room: string): Promise<void> {
-    await this.#commands.connected;
+    await this.#inbox.connected;
     if (this.#isLive) await joinServerSide(this, room);
   }
 
   async leaveRoom(room: string): Promise<void> {
-    await this.#commands.connected;
+    await this.#inbox.connected;
     this.subscriptions.endRoom(room, () => true);
     // A client whose wish is just being decided would come in behind us.
-    await this.#commands.settled(room);
+    await this.#inbox.settled(room);
     this.subscriptions.endRoom(room, ({ isServerSide }) => !isServerSide);
   }
 
@@ -304,21 +277,8 @@ export class Session
     this.close(disconnects.slow);
   }
 
-  onConflated(): void {
-    this.node.counters.count('conflated');
-  }
-
-  // A pong is taken at once: waiting behind a slow command it would be late. What comes too fast is
-  // refused in its turn: nothing may precede the connect's reply.
-  #forQueue({ command, size }: SizedCommand): SizedCommand[] {
-    if (command.method === 'pong') {
-      if (!this.#lifetime.pong()) throw disconnects.badRequest;
-      return [];
-    }
-    if (this.#rates.admit(command)) return [{ command, size }];
-    if (!('id' in command)) return [];
-    const error = protocolErrors.tooManyRequests;
-    return [{ command: { method: 'refused', id: command.id, error }, size: 0 }];
+  pong(): boolean {
+    return this.#lifetime.pong();
   }
 
   /** Carries out one command, and answers it. */
@@ -356,7 +316,7 @@ export class Session
     if (this.#isClosed) return;
     this.node.counters.countError(error.code);
     this.write(errorReply(id, error));
-    const disconnect = this.#rates.afterError(error);
+    const disconnect = this.#inbox.afterError(error);
     if (disconnect) this.close(disconnect);
   }
 

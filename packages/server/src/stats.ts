@@ -5,6 +5,8 @@ export interface NodeStats {
   readonly connections: number;
   /** Of the connections, those that nobody has authenticated yet. */
   readonly unauthenticated: number;
+  /** Of the connections, those that came by plain HTTP because they could not open a WebSocket. */
+  readonly httpConnections: number;
   readonly subscriptions: number;
   readonly channels: number;
   /** Tenants, the platform included, that this node has to do with. */

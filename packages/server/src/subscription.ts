@@ -104,10 +104,6 @@ export class Subscription implements Subscriber, Present {
     return this.#wish?.form ?? PLAIN;
   }
 
-  get takesDeltas(): boolean {
-    return this.form.isDelta;
-  }
-
   get keepsPresence(): boolean {
     return this.#rule?.presence ?? false;
   }

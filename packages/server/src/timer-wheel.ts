@@ -72,7 +72,7 @@ export class TimerWheel {
     this.#next = spoke;
     clearTimeout(this.#timer);
     const delayMs = Math.max(0, spoke.dueAt - performance.now());
-    this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(delayMs), MAX_TIMER_MS));
+    this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(delayMs), MAX_TIMER_MS)).unref();
   }
 
   #waitForFirst(): void {

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import type { Refusal } from './admission.ts';
 import type { LimitName } from './counters.ts';
 import {
@@ -69,7 +69,8 @@ function open(setup: DoorSetup, sockets: WebSocketServer, upgrade: Upgrade): voi
   sockets.handleUpgrade(request, socket, head, (webSocket) => {
     // Node's HTTP server gives upgrades the TCP socket itself; the types leave room for others.
     const transport = new WebSocketTransport(webSocket, socket as Socket);
-    bind(webSocket, createSession({ node, transport, handshake: handshakeOf(setup, request) }));
+    const session = createSession({ node, transport, handshake: handshakeOf(setup, request) });
+    if (webSocket instanceof SessionSocket) webSocket.hear(session);
   });
 }
 
@@ -85,6 +86,7 @@ function newSocketServer({ limits }: Node): WebSocketServer {
   // The types do not know `closeTimeout`: how long a peer may keep a socket that it has closed.
   const options: ServerOptions & { closeTimeout: number } = {
     noServer: true,
+    WebSocket: SessionSocket,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: limits.maxMessageBytes,
@@ -102,22 +104,41 @@ const SOCKET_LIMITS: Readonly<Record<string, LimitName>> = {
   WS_ERR_TOO_MANY_BUFFERED_PARTS: 'maxFragments',
 };
 
-function bind(socket: WebSocket, session: Session): void {
-  const { node } = session;
-  socket.on('message', (data) => {
-    const frame = decode(data); // sloppy clients send their JSON in binary frames
-    if (frame === null) session.close(disconnects.badRequest);
-    else session.receive(frame);
-  });
-  socket.on('ping', () => session.pinged());
-  socket.on('close', () => session.closed());
-  // ws has already said why with the fitting code. A peer that then keeps its end open would stay
-  // a member of its channels until `close`.
-  socket.on('error', (error: Error & { code?: string }) => {
-    const limit = SOCKET_LIMITS[error.code ?? ''];
-    if (limit) node.exceeded(limit, { client: session.id });
-    session.close(disconnects.connectionClosed);
-  });
+/** A WebSocket that knows its session: its listeners are shared by all, as there are many of them. */
+class SessionSocket extends WebSocket {
+  session: Session | null = null;
+
+  hear(session: Session): void {
+    this.session = session;
+    this.on('message', onMessage);
+    this.on('ping', onPing);
+    this.on('close', onClose);
+    this.on('error', onError);
+  }
+}
+
+const sessionOf = (socket: WebSocket) => (socket as SessionSocket).session;
+
+function onMessage(this: WebSocket, data: RawData): void {
+  const frame = decode(data); // sloppy clients send their JSON in binary frames
+  if (frame === null) sessionOf(this)?.close(disconnects.badRequest);
+  else sessionOf(this)?.receive(frame);
+}
+
+function onPing(this: WebSocket): void {
+  sessionOf(this)?.pinged();
+}
+
+function onClose(this: WebSocket): void {
+  sessionOf(this)?.closed();
+}
+
+// ws has already said why with the fitting code. A peer that then keeps its end open would stay a
+// member of its channels until `close`.
+function onError(this: WebSocket, error: Error & { code?: string }): void {
+  const limit = SOCKET_LIMITS[error.code ?? ''];
+  if (limit) sessionOf(this)?.exceeded(limit);
+  sessionOf(this)?.close(disconnects.connectionClosed);
 }
 
 // Another listener may own the path. When all are doors of ours, an unanswered upgrade would hang;

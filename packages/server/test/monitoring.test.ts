@@ -23,7 +23,14 @@ class FakeNode implements Monitored {
   };
   readonly counters = new Counters();
   readiness: Readiness = 'ready';
-  sizes = { connections: 0, unauthenticated: 0, subscriptions: 0, channels: 0, tenants: 0 };
+  sizes = {
+    connections: 0,
+    unauthenticated: 0,
+    httpConnections: 0,
+    subscriptions: 0,
+    channels: 0,
+    tenants: 0,
+  };
   eventLoopLagMs = 0;
   looks = 0;
   checkBroker: Monitored['checkBroker'] = async () => {};
@@ -136,15 +143,23 @@ test('metrics follow the node', async () => {
   node.counters.limits.maxQueuedBytes += 1;
   node.counters.countDisconnect(3008);
   node.counters.countError(103);
-  node.sizes = { connections: 5, unauthenticated: 4, subscriptions: 3, channels: 2, tenants: 1 };
+  node.sizes = {
+    connections: 6,
+    unauthenticated: 5,
+    httpConnections: 4,
+    subscriptions: 3,
+    channels: 2,
+    tenants: 1,
+  };
   node.eventLoopLagMs = 250;
   const first = {
     trunkline_deliveries_total: 3,
     'trunkline_limit_exceeded_total{limit="maxQueuedBytes"}': 1,
     'trunkline_disconnects_total{code="3008"}': 1,
     'trunkline_error_replies_total{code="103"}': 1,
-    trunkline_connections: 5,
-    trunkline_unauthenticated_connections: 4,
+    trunkline_connections: 6,
+    trunkline_unauthenticated_connections: 5,
+    trunkline_http_connections: 4,
     trunkline_subscriptions: 3,
     trunkline_channels: 2,
     trunkline_tenants: 1,

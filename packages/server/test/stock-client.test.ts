@@ -16,7 +16,6 @@ import {
   fromToken,
   roomChannel,
   serve,
-  type TestServer,
   type TransportName,
   userChannel,
   watchSessions,

@@ -4,6 +4,7 @@ import { type Place, RecencyList } from './recency-list.ts';
 
 /** A channel's stream in memory. Its items come and go; top and epoch stay. */
 export interface Stream {
+  readonly channel: string;
   readonly tenantId: string;
   readonly epoch: string;
   top: number;
@@ -88,10 +89,11 @@ export class ItemStore {
   }
 
   #makeSpace(shelf: Shelf | undefined, maxBytes: number): void {
-    while (shelf && shelf.bytes > maxBytes) {
-      const { oldest } = shelf.streams;
-      if (!oldest) return;
-      this.drop(oldest);
+    if (!shelf) return;
+    let { oldest } = shelf.streams;
+    while (oldest && shelf.bytes > maxBytes) {
+      this.drop(oldest.value);
+      ({ oldest } = shelf.streams);
     }
   }
 

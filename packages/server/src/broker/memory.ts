@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
 import { parseChannelKey } from '@trunkline/contract';
+import { randomByte } from '../random.ts';
 import type {
   Broker,
   ClientInfo,
@@ -14,6 +14,7 @@ import type {
 import { ItemStore, type Stream } from './item-store.ts';
 import { PresenceStore } from './presence-store.ts';
 import { PublishedKeys } from './published-keys.ts';
+import { type Place, RecencyList } from './recency-list.ts';
 
 /** Options of the memory engine. */
 export interface MemoryBrokerOptions {
@@ -42,8 +43,8 @@ const EPOCH_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
  * gives every stream a new epoch, so that everybody who comes back is told to refetch.
  */
 export class MemoryBroker implements Broker {
-  /** Least recently used first. */
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams = new Map<string, Place<Stream>>();
+  readonly #recent = new RecencyList<Stream>();
   readonly #subscribed = new Set<string>();
   readonly #published: PublishedKeys;
   readonly #items: ItemStore;
@@ -152,9 +153,10 @@ export class MemoryBroker implements Broker {
 
   /** The stream of a channel, made when it is first touched, with what has expired removed. */
   #touch(channel: string, now: number): Stream {
-    const stream = this.#streams.get(channel) ?? newStream(channel);
-    this.#streams.delete(channel);
-    this.#streams.set(channel, stream);
+    const place = this.#streams.get(channel) ?? this.#recent.add(newStream(channel));
+    const stream = place.value;
+    this.#streams.set(channel, place);
+    this.#recent.touch(place);
     if (this.#streams.size > this.#maxStreams) this.#forgetOldest();
     stream.forgetAt = now + this.#streamTtlMs;
     if (stream.expiresAt <= now) this.#items.drop(stream);
@@ -163,21 +165,25 @@ export class MemoryBroker implements Broker {
 
   // Two at a time: streams in use are passed over, and still the number comes down.
   #forgetOldest(): void {
-    let looks = 2;
-    for (const [channel, stream] of this.#streams) {
-      if (looks === 0 || this.#streams.size <= this.#maxStreams) return;
-      looks -= 1;
-      this.#streams.delete(channel);
-      if (this.#subscribed.has(channel)) this.#streams.set(channel, stream);
-      else this.#items.drop(stream);
+    for (let looks = 2; looks > 0 && this.#streams.size > this.#maxStreams; looks -= 1) {
+      const place = this.#recent.oldest;
+      if (!place) return;
+      if (this.#subscribed.has(place.value.channel)) this.#recent.touch(place);
+      else this.#forget(place);
     }
   }
 
+  #forget(place: Place<Stream>): void {
+    this.#items.drop(place.value);
+    this.#recent.remove(place);
+    this.#streams.delete(place.value.channel);
+  }
+
   #sweep(now: number): void {
-    for (const [channel, stream] of this.#streams) {
-      const isForgotten = stream.forgetAt <= now && !this.#subscribed.has(channel);
-      if (isForgotten || stream.expiresAt <= now) this.#items.drop(stream);
-      if (isForgotten) this.#streams.delete(channel);
+    for (const place of this.#streams.values()) {
+      const { channel, forgetAt, expiresAt } = place.value;
+      if (forgetAt <= now && !this.#subscribed.has(channel)) this.#forget(place);
+      else if (expiresAt <= now) this.#items.drop(place.value);
     }
     this.#published.forgetExpired(now);
     this.#presence.forgetExpired(now);
@@ -186,6 +192,7 @@ export class MemoryBroker implements Broker {
 
 function newStream(channel: string): Stream {
   return {
+    channel,
     tenantId: tenantIdOf(channel),
     epoch: newEpoch(),
     top: 0,
@@ -205,5 +212,6 @@ function tenantIdOf(channel: string): string {
 
 /** Eight random letters: the name of one life of a stream. */
 function newEpoch(): string {
-  return Array.from({ length: 8 }, () => EPOCH_LETTERS[randomInt(EPOCH_LETTERS.length)]).join('');
+  const letter = () => EPOCH_LETTERS[randomByte() % EPOCH_LETTERS.length];
+  return Array.from({ length: 8 }, letter).join('');
 }

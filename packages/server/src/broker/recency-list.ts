@@ -13,12 +13,12 @@ export class RecencyList<T> {
   #oldest: Place<T> | null = null;
   #newest: Place<T> | null = null;
 
-  /** The value that has not been used for the longest time; `null`: there is none. */
-  get oldest(): T | null {
-    return this.#oldest?.value ?? null;
+  /** The place of what has not been used for the longest time; `null`: there is nothing. */
+  get oldest(): Place<T> | null {
+    return this.#oldest;
   }
 
-  /** Adds a value that is being used. What is given back takes it out again. */
+  /** Adds a value that is being used. */
   add(value: T): Place<T> {
     const place: Place<T> = { value, before: null, after: null };
     this.#append(place);

@@ -18,13 +18,20 @@ export async function awaitHook<T>(
   time: TimeBudget,
   { name, call }: Hook<T>,
 ): Promise<T> {
-  const calling = Promise.resolve().then(call);
   try {
-    return await session.whileOpen(time.spend(name, calling));
+    const answer = call();
+    // One that answers at once needs no watching.
+    if (!isPromise(answer)) return answer;
+    return await session.whileOpen(time.spend(name, Promise.resolve(answer)));
   } catch (error) {
     if (isDisconnect(error) || error instanceof ProtocolError) throw error;
     session.node.hookFailed(name, error, { client: session.id });
     if (time.isSpent) session.node.exceeded('hookTimeoutMs', { client: session.id });
     throw protocolErrors.internal;
   }
+}
+
+/** Is it something to wait for? Some libraries have promises of their own. */
+function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
 }

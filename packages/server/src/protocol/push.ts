@@ -42,14 +42,13 @@ const DELTA = 4;
 export class PublicationPush {
   readonly #names: ChannelNames;
   readonly #publication: Publication;
-  /** The text of the channel's publication before this one, which a delta builds on. */
-  readonly #before: string | null;
   readonly #lines: (Line | undefined)[] = [];
+  /** What the deltas that are kept build on: with the same history, all build on the same. */
+  #base: string | null = null;
 
-  constructor(names: ChannelNames, publication: Publication, before: string | null) {
+  constructor(names: ChannelNames, publication: Publication) {
     this.#names = names;
     this.#publication = publication;
-    this.#before = before;
   }
 
   /** As most have it. */
@@ -62,16 +61,14 @@ export class PublicationPush {
     const name = isCompact ? this.#names.number : this.#names.wireName;
     const place = isCompact ? COMPACT : 0;
     if (!isDelta) return (this.#lines[place] ??= publicationPush(name, this.#publication));
-    const isNext = base !== null && base === this.#before;
-    const delta = isNext ? deltaFrom(base, this.#publication) : null;
+    const delta = base === null ? null : deltaFrom(base, this.#publication);
     // Of a delta's bases none may give way to a newer one: these lines have no conflation key.
-    return delta === null
-      ? (this.#lines[place | TEXT] ??= channelPush(name, 'pub', textBody(this.#publication)))
-      : (this.#lines[place | DELTA] ??= channelPush(
-          name,
-          'pub',
-          deltaBody(this.#publication, delta),
-        ));
+    if (delta === null) {
+      return (this.#lines[place | TEXT] ??= channelPush(name, 'pub', textBody(this.#publication)));
+    }
+    const line = () => channelPush(name, 'pub', deltaBody(this.#publication, delta));
+    this.#base ??= base;
+    return base === this.#base ? (this.#lines[place | DELTA] ??= line()) : line();
   }
 }
 

@@ -206,10 +206,9 @@ function subscribeBody(result: SubscribeResult): string {
 
 /** A publication as it stands in a push or among those of a reply. */
 export function publicationBody({ data, offset, info }: Publication): string {
-  const fields = [`"data":${data}`];
-  if (info) fields.push(`"info":${clientInfoBody(info)}`);
-  if (offset > 0) fields.push(`"offset":${offset}`);
-  return `{${fields.join(',')}}`;
+  const from = info ? `,"info":${clientInfoBody(info)}` : '';
+  const place = offset > 0 ? `,"offset":${offset}` : '';
+  return `{"data":${data}${from}${place}}`;
 }
 
 /** The same for a subscription with deltas: its payload is text, which the next one builds on. */

@@ -32,6 +32,8 @@ interface ActorInit {
   readonly websocket: unknown;
   readonly getToken: () => Promise<string>;
   readonly publishers: PublisherLedger;
+  /** Does it have deltas where the room's rule allows them? */
+  readonly wantsDeltas: boolean;
 }
 
 /** Someone at a stock client, with everything that they are told put down in ledgers. */
@@ -41,13 +43,15 @@ export class Actor {
   readonly url: string;
   readonly client: Centrifuge;
   readonly #publishers: PublisherLedger;
+  readonly #wantsDeltas: boolean;
   readonly #rooms = new Map<string, Room>();
   readonly #serverSide = new Map<string, SubscriberLedger>();
   readonly #subscribed = new Set<string>();
   /** The id of its connection, or of its last one. */
   clientId = '';
 
-  constructor({ index, person, websocket, getToken, publishers }: ActorInit) {
+  constructor({ index, person, websocket, getToken, publishers, wantsDeltas }: ActorInit) {
+    this.#wantsDeltas = wantsDeltas;
     this.#publishers = publishers;
     this.index = index;
     this.person = person;
@@ -78,7 +82,8 @@ export class Actor {
   room(name: string): Subscription {
     const known = this.#rooms.get(name);
     if (known) return known.subscription;
-    const options = { minResubscribeDelay: 5, maxResubscribeDelay: 60 };
+    const delta = this.#wantsDeltas ? ({ delta: 'fossil' } as const) : {};
+    const options = { minResubscribeDelay: 5, maxResubscribeDelay: 60, ...delta };
     const subscription = this.client.newSubscription(name, options);
     const room: Room = { subscription, ledger: new SubscriberLedger(), code: null };
     subscription.on('subscribed', (context) => this.#begin(room.ledger, context));
