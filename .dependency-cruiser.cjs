@@ -33,8 +33,8 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node|hub|fan-out|following|connections|emulated-sessions|users|presences|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event|receipt|errors|limits|log',
-      `${doors}|session|subscriptions?|command-queue|client-rates|lifetime|commands/.*|recovery|heartbeat|expiry|outbox|(stream-)?transport|watched-write`,
+      'node(-options)?|hub|fan-out|following|connections|emulated-sessions|users|presences|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|small-set|random',
+      `${doors}|session|subscriptions?|inbox|command-queue|client-rates|lifetime|commands/.*|recovery|expiry|outbox|waiting-lines|reply-space|(stream-)?transport|watched-write`,
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
     inServer(
@@ -44,7 +44,7 @@ module.exports = {
     ),
     inServer(
       'session-below-doors',
-      'session|subscription|commands/.*|recovery|heartbeat|outbox|(stream-)?transport|watched-write',
+      'session|subscriptions?|inbox|commands/.*|recovery|outbox|(stream-)?transport|watched-write',
       doors,
     ),
     // A session does not know how it is connected.

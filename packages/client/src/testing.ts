@@ -73,11 +73,10 @@ export class TestServer {
     this.answer = answer;
     globalThis.WebSocket = TestSocket.bind(null, this) as unknown as typeof WebSocket;
     globalThis.fetch = async (input, init = {}) => {
-      const isStream = String(input).endsWith('/http_stream');
-      if (!isStream && !String(input).endsWith('/emulation'))
-        return await this.#realFetch(input, init);
+      const path = /(http_stream|emulation)$/.exec(typeof input === 'string' ? input : '')?.[1];
+      if (path === undefined) return await this.#realFetch(input, init);
       if (!this.isUp) throw new TypeError('fetch failed');
-      return isStream ? this.#open(init) : this.#emulate(init);
+      return path === 'emulation' ? this.#emulate(init) : this.#open(init);
     };
   }
 
@@ -149,12 +148,12 @@ export class TestServer {
   #open({ body, signal }: RequestInit): Response {
     const stream = new TestStream(this, signal);
     this.#sockets.add(stream);
-    queueMicrotask(() => this.onFrame(stream, String(body)));
+    queueMicrotask(() => this.onFrame(stream, body as string));
     return { ok: true, status: 200, body: stream.body } as unknown as Response;
   }
 
   #emulate({ body }: RequestInit): Response {
-    const { session, data } = JSON.parse(String(body)) as { session: string; data: string };
+    const { session, data } = JSON.parse(body as string) as { session: string; data: string };
     const stream = [...this.#sockets].find((socket) => socket.session === session);
     if (stream) this.onFrame(stream, data);
     return { ok: stream !== undefined, status: stream ? 204 : 404 } as Response;
@@ -242,6 +241,10 @@ class TestSocket implements Socket {
       if (server.onOpen(this)) this.onopen?.();
       else this.shut(1006, '');
     });
+  }
+
+  addEventListener(name: 'open' | 'close', listener: () => void): void {
+    this[`on${name}`] = listener;
   }
 
   send(frame: string): void {

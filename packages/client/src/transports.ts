@@ -64,16 +64,9 @@ export class TransportChoice {
   #working = -1;
   #failures = 0;
 
-  constructor(all: readonly Transport[]) {
+  constructor(all: readonly [Transport, ...Transport[]]) {
     this.#all = all;
-    this.slots = all.map((transport) => ({ ...transport }));
-  }
-
-  /** From here on an attempt goes this way. */
-  #take(index: number): void {
-    this.#index = index;
-    this.#failures = 0;
-    for (const slot of this.slots) Object.assign(slot, this.#all[index]);
+    this.slots = all.map(() => ({ ...all[0] }));
   }
 
   /** There is a connection. */
@@ -92,5 +85,11 @@ export class TransportChoice {
   /** The best way is open again. */
   startOver(): void {
     this.#take(0);
+  }
+
+  #take(index: number): void {
+    this.#index = index;
+    this.#failures = 0;
+    for (const slot of this.slots) Object.assign(slot, this.#all[index]);
   }
 }

@@ -41,13 +41,13 @@ export class WebSocketProbe {
   #look(): void {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    socket.onopen = () => {
+    socket.addEventListener('open', () => {
       if (this.#socket !== socket) return;
       this.stop();
       this.#onOpen();
-    };
-    socket.onclose = () => {
+    });
+    socket.addEventListener('close', () => {
       if (this.#socket === socket) this.start();
-    };
+    });
   }
 }

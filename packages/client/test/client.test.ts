@@ -34,6 +34,7 @@ test('goes through syncing to live', async () => {
     status: 'live',
     isConnected: true,
     identity: { userId: '42', realm: { kind: 'tenant', tenantId: 'acme' } },
+    transport: 'websocket',
     reconnectAt: null,
   });
 });

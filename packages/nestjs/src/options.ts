@@ -43,6 +43,8 @@ interface CommonOptions {
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
   roomsOf?(principal: Principal): readonly string[] | Promise<readonly string[]>;
+  /** Lets clients that offer it have channels by number in pushes. Default `false`. */
+  channelCompaction?: boolean;
   /** What clients may call, by method. Default: nothing, every call gets error 108. */
   rpc?: RpcHandlers;
   /** Takes what clients send without an answer. Default: nobody, it closes with 3508. */

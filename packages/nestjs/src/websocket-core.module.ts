@@ -129,6 +129,7 @@ async function startNode(options: WebSocketModuleOptions): Promise<Node> {
 
 function nodeOptions(options: WebSocketModuleOptions): NodeOptions {
   const { authenticate, broker, limits, limitsFor, rooms, rpc, onSend } = options;
+  const { channelCompaction = false } = options;
   return {
     authenticate: authenticate ?? (() => null),
     log: options.log ?? nestLog(),
@@ -136,6 +137,7 @@ function nodeOptions(options: WebSocketModuleOptions): NodeOptions {
     ...(limits ? { limits } : {}),
     ...(limitsFor ? { limitsFor } : {}),
     ...(rooms ? { rooms: asTheirPrincipals(rooms) } : {}),
+    channelCompaction,
     ...(rpc ? { rpc: asTheirCallers(rpc) } : {}),
     ...(onSend
       ? {

@@ -6,6 +6,7 @@ export {
   createFetch,
   type EventHandler,
   type Gap,
+  type HttpFallback,
   type Identity,
   type Operation,
   type OperationToastOptions,
@@ -19,6 +20,7 @@ export {
   type ToastAdapter,
   type ToastText,
   type ToastView,
+  type TransportName,
 } from '@trunkline/client';
 export type { EventFor, Events, Realm, ReceivedEvent } from '@trunkline/contract';
 export { ConnectionStatus, type ConnectionStatusProps } from './connection-status.tsx';

@@ -11,7 +11,7 @@ const SettingsContext = createContext<Settings>({});
 
 /** Optional: how the hooks below it connect. Inline functions are fine: the newest one is called. */
 export function TrunklineProvider(props: TrunklineProviderProps): ReactElement {
-  const { children, url, tenantId, toast } = props;
+  const { children, url, httpFallback, tenantId, toast } = props;
   const latest = useLatest(props);
   // what this provider does not say, the page says, or nobody
   const hasToken = props.getToken !== undefined;
@@ -20,13 +20,14 @@ export function TrunklineProvider(props: TrunklineProviderProps): ReactElement {
   const settings = useMemo<Settings>(
     () => ({
       url,
+      httpFallback,
       tenantId,
       toast,
       getToken: hasToken ? () => latest.current.getToken?.() ?? null : undefined,
       onError: hasOnError ? (error) => latest.current.onError?.(error) : undefined,
       onGap: hasOnGap ? (gap) => latest.current.onGap?.(gap) : undefined,
     }),
-    [url, tenantId, toast, hasToken, hasOnError, hasOnGap, latest],
+    [url, httpFallback, tenantId, toast, hasToken, hasOnError, hasOnGap, latest],
   );
   return <SettingsContext.Provider value={settings}>{children}</SettingsContext.Provider>;
 }

@@ -384,6 +384,28 @@ test('ConnectionStatus follows the page, and offers a way back', async () => {
   expect(status()).toBe('Online');
 });
 
+test('ConnectionStatus says so, quietly, when the connection is no WebSocket', async () => {
+  page.server.blocksWebSockets = true;
+  const { rerender } = render(<ConnectionStatus />);
+  const { result } = renderHook(useIt, { initialProps: { id: '42' } });
+  await pass(10);
+  const status = screen.getByRole('status');
+  expect(status.textContent).toBe('Live over HTTP');
+  expect(status.dataset).toMatchObject({ status: 'live', transport: 'http_stream' });
+  expect(screen.getByText('over HTTP').title).toContain('does not let WebSockets through');
+  expect(result.current.transport).toBe('http_stream');
+  rerender(<ConnectionStatus httpLabel="(slow lane)" httpTitle="Ask your admin" />);
+  expect(status.textContent).toBe('Live (slow lane)');
+  expect(screen.getByText('(slow lane)').title).toBe('Ask your admin');
+  rerender(<ConnectionStatus httpLabel="" />);
+  expect(status.textContent).toBe('Live');
+  page.server.blocksWebSockets = false;
+  await pass(200_000);
+  rerender(<ConnectionStatus />);
+  expect(status.textContent).toBe('Live');
+  expect(status.dataset).toMatchObject({ status: 'live', transport: 'websocket' });
+});
+
 test('the types follow the pattern', () => {
   const check = (subscribe: Subscribe) => {
     subscribe('operation:progress', (event) => event.data.percentage satisfies number | undefined);
