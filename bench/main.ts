@@ -12,6 +12,7 @@ import { type Run, runAll } from './rounds.ts';
 interface Kept {
   readonly conditions: Conditions;
   readonly rounds: number;
+  readonly slices: number;
   readonly runs: readonly Run[];
 }
 
@@ -31,7 +32,8 @@ async function measure(): Promise<void> {
   if (!isPinned) console.log('Not pinned: server and load share the cores as the system likes.');
   const conditions = conditionsNow(args);
   const runs: Run[] = [];
-  const kept: Kept = { conditions, rounds: options.rounds, runs };
+  const { rounds, slices } = options;
+  const kept: Kept = { conditions, rounds, slices, runs };
   const file = new URL(`${new Date().toISOString().replaceAll(/[:.]/g, '-')}.json`, results);
   await mkdir(results, { recursive: true });
   for await (const run of runAll(options)) {
@@ -45,9 +47,9 @@ async function measure(): Promise<void> {
   await report(kept);
 }
 
-async function report({ conditions, rounds, runs }: Kept): Promise<void> {
+async function report({ runs, ...kept }: Kept): Promise<void> {
   const peers = options.peers.filter(({ name }) => runs.some(({ peer }) => peer === name));
-  await writeReport({ conditions, rounds, runs, peers, scenarios: options.scenarios });
+  await writeReport({ ...kept, runs, peers, scenarios: options.scenarios });
   console.log('docs/benchmarks.md, docs/bench.svg and docs/bench-size.svg are new');
 }
 
@@ -61,9 +63,9 @@ function print(runs: readonly Run[]): void {
   console.log(`\n${limitsText()}`);
 }
 
-function progressOf({ round, scenario, peer, measures }: Run): string {
+function progressOf({ round, slice, scenario, peer, measures }: Run): string {
   const figures = Object.entries(measures).map(
     ([name, value]) => `${name} ${value.toPrecision(3)}`,
   );
-  return `${round} ${scenario} ${peer}: ${figures.join(', ')}`;
+  return `${round}.${slice} ${scenario} ${peer}: ${figures.join(', ')}`;
 }

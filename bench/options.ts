@@ -13,7 +13,13 @@ export interface Options extends Plan {
 }
 
 const MIN_ROUNDS = 3;
-const profiles = fileURLToPath(new URL('results/', import.meta.url));
+const thorough = { slices: 4, effort: { warmMs: 200, measureMs: 600 } };
+const hasty = { slices: 2, effort: { warmMs: 200, measureMs: 400 } };
+const profiling = {
+  slices: 1,
+  effort: { warmMs: 500, measureMs: 2_500 },
+  profiles: fileURLToPath(new URL('results/', import.meta.url)),
+};
 
 /** Reads the command line; ends the process for names that are none. */
 export function readOptions(args: string[]): Options {
@@ -35,8 +41,7 @@ export function readOptions(args: string[]): Options {
     scenarios: chosen('scenario', scenarios, only),
     peers: report ? peers : chosen('peer', peers, names).filter(canRun),
     rounds,
-    effort: quick ? { warmMs: 300, measureMs: 700 } : { warmMs: 1_000, measureMs: 2_500 },
-    ...(profile ? { profiles } : {}),
+    ...(profile ? profiling : quick ? hasty : thorough),
     isWhole,
     isReport: report,
   };

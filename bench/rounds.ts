@@ -2,14 +2,16 @@ import type { PeerEntry } from './peers.ts';
 import { hottest } from './report/hottest.ts';
 import { asText } from './report/table.ts';
 import { type Effort, isQuiet, type Measures, type Scenario } from './scenarios/scenario.ts';
-import { Stage } from './stage.ts';
+import { type Audience, Stage } from './stage.ts';
 
-/** How often one measurement is tried. */
+/** How often a measurement is tried that cannot be cut into slices. */
 const ATTEMPTS = 3;
 
-/** One run of one scenario on one peer. */
+/** One measurement of one scenario on one peer. */
 export interface Run {
   readonly round: number;
+  /** Within the round: peers take turns, slice by slice. */
+  readonly slice: number;
   readonly scenario: string;
   readonly peer: string;
   readonly measures: Measures;
@@ -20,44 +22,90 @@ export interface Plan {
   readonly scenarios: readonly Scenario[];
   readonly peers: readonly PeerEntry[];
   readonly rounds: number;
+  readonly slices: number;
   readonly effort: Effort;
   /** The folder for CPU profiles of the servers; absent: none are made. */
   readonly profiles?: string;
 }
 
-/** Runs everything: round by round, in each the peers one after the other, so that all see the same machine. */
+/** Runs everything, round by round, each with new processes. */
 export async function* runAll(plan: Plan): AsyncGenerator<Run> {
   for (let round = 1; round <= plan.rounds; round += 1) {
+    const turn = { ...plan, peers: rotated(plan.peers, round - 1) };
     for (const group of groupsOf(plan.scenarios)) {
-      for (const peer of rotated(plan.peers, round - 1)) {
-        const chosen = group.filter(({ peers }) => peers?.includes(peer.name) ?? true);
-        if (chosen.length > 0) yield* runGroup(plan, round, peer, chosen);
-      }
+      const [first] = group;
+      if (first.audience) yield* together(turn, round, group, first.audience);
+      else yield* oneByOne(turn, round, first);
     }
   }
 }
 
-async function* runGroup(
-  { effort, profiles }: Plan,
+/**
+ * All servers of an audience are up at once and take turns at each work: the machine's speed drifts
+ * from minute to minute, and what is compared must be of the same second.
+ */
+async function* together(
+  plan: Plan,
   round: number,
-  peer: PeerEntry,
   group: readonly Scenario[],
+  audience: Audience,
 ): AsyncGenerator<Run> {
-  const [{ name, audience, setup = {} }] = group as readonly [Scenario];
-  const stage = await Stage.start({ peer, setup });
+  const stages: Stage[] = [];
   try {
-    if (audience) await stage.open(audience);
-    for (const scenario of group) {
-      const work = () => quietMeasures(scenario, stage, effort);
-      const file = profiles && `${profiles}${scenario.name}-${peer.name}-${round}.cpuprofile`;
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, on the same server
-      const measures = await (file ? profiled(stage, file, work) : work());
-      yield { round, scenario: scenario.name, peer: peer.name, measures };
+    for (const peer of plan.peers) {
+      if (!group.some((scenario) => isFor(scenario, peer))) continue;
+      // oxlint-disable-next-line no-await-in-loop -- each has the machine for its start
+      const stage = await Stage.start({ peer, setup: {} });
+      stages.push(stage);
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      await stage.open(audience);
     }
-  } catch (error) {
-    throw new Error(`${name} on ${peer.name}, round ${round}`, { cause: error });
+    for (const scenario of group) {
+      const able = stages.filter(({ peer }) => isFor(scenario, peer));
+      // Slice 0 is nobody's figure: the compiler is still at work.
+      for (let slice = 0; slice <= plan.slices; slice += 1) {
+        for (const stage of rotated(able, slice)) {
+          // oxlint-disable-next-line no-await-in-loop -- by turns
+          const run = await runOf(plan, scenario, stage, { round, slice });
+          if (slice > 0) yield run;
+        }
+      }
+    }
   } finally {
-    await stage.stop();
+    await Promise.all(stages.map((stage) => stage.stop()));
+  }
+}
+
+/** What begins with no connection has a server of its own, and the machine for itself. */
+async function* oneByOne(plan: Plan, round: number, scenario: Scenario): AsyncGenerator<Run> {
+  for (const peer of plan.peers) {
+    if (!isFor(scenario, peer)) continue;
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    const stage = await Stage.start({ peer, setup: scenario.setup ?? {} });
+    try {
+      yield await runOf(plan, scenario, stage, { round, slice: 1 });
+    } finally {
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      await stage.stop();
+    }
+  }
+}
+
+async function runOf(
+  { effort, profiles }: Plan,
+  scenario: Scenario,
+  stage: Stage,
+  { round, slice }: Pick<Run, 'round' | 'slice'>,
+): Promise<Run> {
+  const { name } = scenario;
+  const peer = stage.peer.name;
+  const work = () => quietMeasures(scenario, stage, effort);
+  const file = profiles && slice > 0 && `${profiles}${name}-${peer}-${round}.cpuprofile`;
+  try {
+    const measures = await (file ? profiled(stage, file, work) : work());
+    return { round, slice, scenario: name, peer, measures };
+  } catch (error) {
+    throw new Error(`${name} on ${peer}, round ${round}`, { cause: error });
   }
 }
 
@@ -83,13 +131,17 @@ async function quietMeasures(scenario: Scenario, stage: Stage, effort: Effort): 
   return quietest;
 }
 
-/** Scenarios that follow each other with the same audience share a server. */
-function groupsOf(scenarios: readonly Scenario[]): Scenario[][] {
-  const groups: Scenario[][] = [];
+function isFor({ peers }: Scenario, { name }: PeerEntry): boolean {
+  return peers?.includes(name) ?? true;
+}
+
+/** Scenarios with the same audience share their servers. */
+function groupsOf(scenarios: readonly Scenario[]): [Scenario, ...Scenario[]][] {
+  const groups: [Scenario, ...Scenario[]][] = [];
   for (const scenario of scenarios) {
-    const last = groups.at(-1);
-    const isShared = scenario.audience !== null && last?.[0]?.audience === scenario.audience;
-    if (isShared) last.push(scenario);
+    const { audience } = scenario;
+    const group = audience && groups.find(([first]) => first.audience === audience);
+    if (group) group.push(scenario);
     else groups.push([scenario]);
   }
   return groups;

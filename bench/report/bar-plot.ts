@@ -31,7 +31,7 @@ export async function barPlot({ runs, peers }: Measured): Promise<string> {
   return await svgOf({
     title: {
       text: 'Server CPU-seconds per million deliveries',
-      subtitle: 'less is better; the line is the range over the rounds',
+      subtitle: 'less is better; the line is the range',
       fontSize: 16,
       subtitleColor: '#868e96',
       subtitlePadding: 4,

@@ -10,6 +10,7 @@ import { asMarkdown, digits, type Rows, rowsOf } from './table.ts';
 export interface Measured {
   readonly conditions: Conditions;
   readonly rounds: number;
+  readonly slices: number;
   readonly scenarios: readonly Scenario[];
   readonly peers: readonly PeerEntry[];
   readonly runs: readonly Run[];
@@ -42,20 +43,22 @@ export function pageOf(measured: Measured): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function introduction({ conditions, rounds }: Measured): string {
+function introduction({ conditions, rounds, slices }: Measured): string {
   const { date, machine, node, command, isPinned, versions } = conditions;
   const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const cores = isPinned
     ? 'the server on one core, the load on the other'
     : 'server and load not pinned to cores';
   return [
-    'What a Trunkline server costs beside what people use today, measured side by side by `npm run bench`:',
-    'in each round every server does the same work, one after the other, in a process of its own. The main',
-    "figure is the server's own CPU time per million deliveries, which the load cannot distort; rates stand",
-    'beside the cores that the load used, and near 1 they are the load’s. Cells are median [lowest..highest]',
-    `of ${rounds} rounds, the columns × the median of each round's ratio. Runs during which other processes used`,
-    'more than a fifth of a core are left out; `*` marks what only such runs exist of. Every delivery is counted',
-    'and its order checked: a run that loses one fails.',
+    'What a Trunkline server costs beside what people use today, measured side by side by `npm run bench`.',
+    'In each round all servers are up, each in a process of its own, and do the same work in turns of less',
+    'than a second, so that the same seconds of the machine are compared. The main figure is the server’s own',
+    'CPU time per million deliveries, which the load cannot distort; rates stand beside the cores that the load',
+    `used, and near 1 they are the load’s. Cells are median [lowest..highest] of ${rounds} rounds with ${slices} turns`,
+    'each, the columns × the median of each turn’s ratio. Turns during which other processes used more than a',
+    'fifth of a core are left out; `*` marks what only such turns exist of. Every delivery is counted and its',
+    'order checked: a run that loses one fails. Connecting, memory, floods and recovery are measured once a',
+    'round, on a server of their own.',
     '',
     `Measured on ${date} with Node.js ${node} on ${machine}; ${cores}; loopback. ${names.join(', ')}.`,
     `Command: \`${command}\`.`,
@@ -105,6 +108,7 @@ export function summaryOf({ conditions, scenarios, runs }: Measured): string {
   ];
   const { date, machine, node, command } = conditions;
   return [
+    '![Server CPU per delivery, by server](docs/bench.svg)',
     asMarkdown(table),
     `Both in NestJS, ${node}, ${machine}, ${date}, \`${command}\`: [all figures](docs/benchmarks.md).`,
   ].join('\n\n');

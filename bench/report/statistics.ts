@@ -2,12 +2,13 @@ import { median } from '../../test/lab/stall-meter.ts';
 import type { Run } from '../rounds.ts';
 import { isQuiet, type MeasureName } from '../scenarios/scenario.ts';
 
-/** A figure over the rounds. */
+/** A figure over all slices of all rounds. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  readonly rounds: number;
+  /** How many values there are. */
+  readonly count: number;
   /** Others used the machine in all of them: there is nothing better. */
   readonly isDisturbed: boolean;
 }
@@ -24,13 +25,13 @@ export function spreadOf(runs: readonly Run[], place: Place): Spread | null {
   return quietOrAll((isFit) => [...valuesOf(runs.filter(isFit), place).values()]);
 }
 
-/** A figure as a multiple of another peer's, each divided by the other's of the same round. */
+/** A figure as a multiple of another peer's, each divided by the other's of the same slice. */
 export function ratioOf(runs: readonly Run[], place: Place, to: string): Spread | null {
   return quietOrAll((isFit) => {
     const fit = runs.filter(isFit);
     const theirs = valuesOf(fit, { ...place, peer: to });
-    return [...valuesOf(fit, place)].flatMap(([round, value]) => {
-      const base = theirs.get(round);
+    return [...valuesOf(fit, place)].flatMap(([slice, value]) => {
+      const base = theirs.get(slice);
       return base ? [value / base] : [];
     });
   });
@@ -45,17 +46,17 @@ function quietOrAll(valuesFrom: (isFit: (run: Run) => boolean) => number[]): Spr
     median: median(values),
     min: Math.min(...values),
     max: Math.max(...values),
-    rounds: values.length,
+    count: values.length,
     isDisturbed: quiet.length === 0,
   };
 }
 
-function valuesOf(runs: readonly Run[], { scenario, peer, figure }: Place): Map<number, number> {
-  const values = new Map<number, number>();
+function valuesOf(runs: readonly Run[], { scenario, peer, figure }: Place): Map<string, number> {
+  const values = new Map<string, number>();
   for (const run of runs) {
     const value = run.measures[figure];
     if (run.scenario !== scenario || run.peer !== peer || value === undefined) continue;
-    values.set(run.round, value);
+    values.set(`${run.round} ${run.slice}`, value);
   }
   return values;
 }

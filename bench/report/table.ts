@@ -33,9 +33,9 @@ export function rowsOf(
 
 function cell(spread: Spread | null, figure: MeasureName): string {
   if (!spread) return '';
-  const { median, min, max, rounds, isDisturbed } = spread;
+  const { median, min, max, count, isDisturbed } = spread;
   const mark = isDisturbed ? '*' : '';
-  if (rounds === 1 || figure === 'loadCores') return `${digits(median)}${mark}`;
+  if (count === 1 || figure === 'loadCores') return `${digits(median)}${mark}`;
   return `${digits(median)} [${digits(min)}..${digits(max)}]${mark}`;
 }
 

@@ -65,7 +65,7 @@ function fanOut(name: string, title: string, audience: Audience, work: Work): Sc
     name,
     title,
     audience,
-    isRepeatable: true,
+    isRepeatable: false,
     figures: ['cpuPerMillion', 'deliveriesPerSecond', 'loadCores'],
     measure: (stage, effort) => measure(stage, effort, work),
   };

@@ -9,7 +9,7 @@ export const latencies: readonly Scenario[] = [10, 36].map((perSecond) => ({
   name: `latency-${perSecond}`,
   title: `latency in a room of 1,000 at ${perSecond} events/s`,
   audience: roomOf1000,
-  isRepeatable: true,
+  isRepeatable: false,
   figures: ['p99Ms', 'p50Ms', 'cpuPerMillion', 'loadCores'],
   measure: (stage, effort) => measure(stage, effort, perSecond),
 }));

@@ -24,7 +24,7 @@ export const neighbour: Scenario = {
 };
 
 async function measure(stage: Stage, { measureMs }: Effort): Promise<Measures> {
-  const ms = measureMs * 2;
+  const ms = measureMs * 8;
   const noisy = stage.newLoad();
   await noisy.ask('giveWay');
   await stage.open({ ...CALM, rooms: 1 });

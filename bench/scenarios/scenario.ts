@@ -31,19 +31,19 @@ export const units = {
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** Who is connected before it begins; scenarios with the same audience share a server. */
+  /** Who is connected before it begins, and for each of its slices; `null`: it lets them in itself. */
   readonly audience: Audience | null;
   readonly setup?: ServerSetup;
   /** Those that it makes sense for. Default: all. */
   readonly peers?: readonly string[];
-  /** May be measured again on the same server. */
+  /** May be measured once more on the same server, where others have disturbed it. */
   readonly isRepeatable: boolean;
   /** What its row of the table says, the main figure first. */
   readonly figures: readonly MeasureName[];
   measure(stage: Stage, effort: Effort): Promise<Measures>;
 }
 
-/** How long to measure. */
+/** How long to measure, each time. */
 export interface Effort {
   readonly warmMs: number;
   readonly measureMs: number;

@@ -58,6 +58,13 @@ export const faults: readonly Fault[] = [
       'queueMicrotask(() => this.write(reply));\n    for (const { subscription, position, base } of joined) {',
     caughtBy: ['gate.test.ts'],
   },
+  {
+    name: 'HTTP requests of any origin',
+    file: 'http-doors.ts',
+    find: 'if (!isAllowedRequest(request.headers, setup.origins)) {',
+    replace: 'if (!isAllowedRequest) {',
+    caughtBy: ['http-doors.test.ts'],
+  },
 ];
 
 interface SourcePlugin {

@@ -8,6 +8,7 @@ const proxy = {
   '/api': { target },
   '/samples': { target },
   '/connection': { target, ws: true },
+  '/emulation': { target },
 };
 
 export default defineConfig({

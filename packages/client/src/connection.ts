@@ -257,6 +257,7 @@ export class Connection {
     const getDelay = internals[GET_DELAY];
     if (typeof getDelay !== 'function') return;
     internals[GET_DELAY] = () => {
+      if (this.#choice.takeTurn()) return 0;
       const delayMs = getDelay.call(this.#centrifuge) as number;
       const tell = () => this.#options.listener.onBackoff(Date.now() + delayMs);
       if (!this.#isEnded) this.#guard(tell);

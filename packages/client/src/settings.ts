@@ -1,3 +1,4 @@
+import { CONNECTION_PATH } from '@trunkline/contract';
 import type { OnError } from './log.ts';
 import type { ToastSource } from './toast-adapter.ts';
 
@@ -45,13 +46,11 @@ export interface Address {
   readonly tenantId: string | undefined;
 }
 
-const DEFAULT_URL = '/connection/websocket';
-
 /** The address that a user id and the settings stand for. */
 export function toAddress(userId: string, { url, tenantId }: Settings): Address {
   // untyped callers pass undefined, and numbers, which the server knows as strings
   const id = (userId as string | number | null | undefined) ?? '';
-  return { url: url ?? DEFAULT_URL, userId: String(id), tenantId };
+  return { url: url ?? CONNECTION_PATH, userId: String(id), tenantId };
 }
 
 /** An address as a key: equal if and only if the addresses are. */

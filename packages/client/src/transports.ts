@@ -52,17 +52,19 @@ function httpUrl(webSocket: string, path: string, given: string | undefined): st
 const PATIENCE = 3;
 
 /**
- * Which way the next attempt takes. centrifuge has a rule of its own, and sticks for ever to the first
- * that opens, although the page may have come to another network, or met a server that just started.
+ * Which way the next attempt takes: in rounds, the best first, the others right behind it, so that none
+ * of them works only because the network has just come back. centrifuge has a rule of its own, and
+ * sticks for ever to the first that opens, although the page may have come to another network.
  */
 export class TransportChoice {
   /** What centrifuge is given: it may pick any of these, they are all the same. */
   readonly slots: { transport: TransportName; endpoint: string }[];
   readonly #all: readonly Transport[];
   #index = 0;
-  /** The last one that worked. */
+  /** The one that worked last, as long as there is patience with it. */
   #working = -1;
   #failures = 0;
+  #isInRound = false;
 
   constructor(all: readonly [Transport, ...Transport[]]) {
     this.#all = all;
@@ -78,8 +80,11 @@ export class TransportChoice {
   /** There was no answer this way. */
   failed(): void {
     this.#failures += 1;
-    const patience = this.#index === this.#working ? PATIENCE : 1;
-    if (this.#failures >= patience) this.#take((this.#index + 1) % this.#all.length);
+    const isWorking = this.#index === this.#working;
+    if (isWorking && this.#failures < PATIENCE) return;
+    this.#working = -1;
+    const isNewRound = isWorking && this.#index > 0;
+    this.#take(isNewRound ? 0 : (this.#index + 1) % this.#all.length);
   }
 
   /** The best way is open again. */
@@ -87,9 +92,17 @@ export class TransportChoice {
     this.#take(0);
   }
 
+  /** Is the next attempt due at once? Said once. */
+  takeTurn(): boolean {
+    const isInRound = this.#isInRound;
+    this.#isInRound = false;
+    return isInRound;
+  }
+
   #take(index: number): void {
     this.#index = index;
     this.#failures = 0;
+    this.#isInRound = index > 0;
     for (const slot of this.slots) Object.assign(slot, this.#all[index]);
   }
 }

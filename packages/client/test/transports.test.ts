@@ -107,18 +107,24 @@ describe('the choice', () => {
       if (outcome === '+') choice.worked();
       else if (outcome === '-') choice.failed();
       else choice.startOver();
+      if (choice.takeTurn()) taken.push('>'); // at once
+      expect(choice.takeTurn()).toBe(false);
     }
     return taken.join('');
   }
 
   test.each([
-    ['goes on at once as long as nothing has worked, and round', '------', 'whswhs'],
-    ['is patient with what has worked', '+---+', 'wwwwh'],
-    ['of what has not worked since, one failure is enough', '+------', 'wwwwhsw'],
-    ['stays with what works', '-+--+--+', 'whhhhhhh'],
-    ['goes on from there, too', '-+---+', 'whhhhs'],
-    ['starts over with the best', '-+o+', 'whhw'],
-    ['which may still not work', '-+o--', 'whhwh'],
+    [
+      'goes on at once as long as nothing has worked, and rests after a round',
+      '-----',
+      'w>h>sw>h>',
+    ],
+    ['is patient with what has worked', '+---+', 'wwww>h'],
+    ['of what has not worked since, one failure is enough', '+-------', 'wwww>h>sw>h>'],
+    ['stays with what works', '-+--+--+', 'w>hhhhhhh'],
+    ['begins a round where that has failed, too', '-+----+', 'w>hhhhw>h'],
+    ['starts over with the best', '-+o+', 'w>hhw'],
+    ['which may still not work', '-+o-+', 'w>hhw>h'],
   ])('%s', (_name, outcomes, taken) => {
     expect(play(outcomes)).toBe(taken);
   });
@@ -205,17 +211,22 @@ describe('a page', () => {
     expect(await tries(3_600_000)).toBe(0);
   });
 
-  test('after an outage it comes back, and in the end by WebSocket', async () => {
-    const { statuses, transport } = await join();
-    page.server.isUp = false;
-    page.server.drop();
-    await pass(120_000);
-    expect(statuses.at(-1)).toBe('reconnecting');
-    page.server.isUp = true;
-    await pass(120_000);
-    expect(statuses.at(-1)).toBe('live');
-    expect(transport()).toBe('websocket');
-  });
+  test.each([1, 5, 30, 300])(
+    'after an outage of %i s it comes back by WebSocket',
+    async (seconds) => {
+      const { client, statuses } = await join();
+      const transports = new Set<unknown>();
+      client.state.subscribe(() => transports.add(client.state.get().transport));
+      page.server.isUp = false;
+      page.server.drop();
+      await pass(seconds * 1_000);
+      expect(statuses.at(-1)).toBe('reconnecting');
+      page.server.isUp = true;
+      await pass(25_000);
+      expect(statuses.at(-1)).toBe('live');
+      expect([...transports]).toEqual(['websocket']);
+    },
+  );
 
   test('a server that answers, whatever it says, is no reason to take another way', async () => {
     page.server.answer = { close: 3004 };

@@ -21,7 +21,9 @@ const MAX_USER_ID_BYTES = 128;
 /** Is this a user id: any well-formed, non-empty string of at most 128 UTF-8 bytes? */
 export function isUserId(id: unknown): id is string {
   if (typeof id !== 'string' || id === '' || id.length > MAX_USER_ID_BYTES) return false;
-  return !LONE_SURROGATE.test(id) && utf8Length(id) <= MAX_USER_ID_BYTES;
+  // No UTF-16 unit becomes more than three bytes: most ids are short enough without counting.
+  const isShort = id.length * 3 <= MAX_USER_ID_BYTES || utf8Length(id) <= MAX_USER_ID_BYTES;
+  return isShort && !LONE_SURROGATE.test(id);
 }
 
 /** Is this a role: 1 to 64 of `A-Z a-z 0-9 _ -`? */

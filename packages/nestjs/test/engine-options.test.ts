@@ -40,7 +40,8 @@ describe.each(platforms)('on %s', (platform) => {
 
   test("one tenant's limits may differ from the others'", async () => {
     const app = await serveApp(platform, {
-      limitsFor: (tenantId) => (tenantId === 'globex' ? { publishBurst: 1 } : undefined),
+      limitsFor: (tenantId) =>
+        tenantId === 'globex' ? { publishBurst: 1, publishesPerSecond: 0.001 } : undefined,
     });
     const service = app.app.get(WebSocketService);
     const event = { type: 'news', data: 1 };

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { pathOf } from './door.ts';
 
 /** Answers a request. Must not throw. */
-export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Handlers by path. */
 export type Claims = ReadonlyMap<string, RequestHandler>;
@@ -65,7 +65,8 @@ class Desk {
   #take(event: string, args: unknown[]): boolean {
     if (this.claims.size === 0 || !REQUEST_EVENTS.has(event)) return false;
     const [request, response] = args as [IncomingMessage, ServerResponse];
-    const handler = this.#handlerOf(pathOf(request));
+    // HTTP/2 ends at a proxy: what we say of the connection would be an error there.
+    const handler = request.httpVersionMajor === 1 && this.#handlerOf(pathOf(request));
     if (!handler) return false;
     if (event === 'checkContinue') response.writeContinue();
     handler(request, response);

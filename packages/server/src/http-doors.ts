@@ -62,7 +62,13 @@ function refusalFor({ methods }: HttpDoor, request: IncomingMessage): Refusal | 
   const { method = '' } = request;
   if (!methods.includes(method)) return { status: 405, headers: { Allow: allowed(methods) } };
   if (method === 'POST' && !isJson(request)) return { status: 415 };
+  if (method === 'GET' && hasBody(request)) return BAD_REQUEST; // nobody would read it
   return null;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = headers;
+  return encoding !== undefined || Number(length) > 0;
 }
 
 // Any page's form can post text, and its browser asks nobody: JSON it has to ask for.

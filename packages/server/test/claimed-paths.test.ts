@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type AttachOptions, attach, Node } from '@trunkline/server';
 import { expect, onTestFinished, test } from 'vitest';
@@ -97,6 +98,24 @@ test('who takes our place, as tracers do, goes on seeing all; without a door all
   expect((await ask(`${url}/emulation`, { ...POSTED, body: '{' })).status).toBe(400);
   expect(traced).toEqual(['/emulation', '/emulation', '/emulation']);
   expect(seen).toEqual(['own /emulation']);
+});
+
+test('a request by HTTP/2 is left to others: it has no connection of its own to close', async () => {
+  const seen: string[] = [];
+  const http = createHttp2Server((request, response) => {
+    seen.push(request.url);
+    response.writeHead(418).end();
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  await attached(http as unknown as Server);
+  const client = connectHttp2(`http://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  const stream = client.request({ ':path': '/connection/sse' });
+  const [headers] = await once(stream, 'response');
+  expect(headers[':status']).toBe(418);
+  expect(seen).toEqual(['/connection/sse']);
+  client.destroy();
+  http.close();
 });
 
 test('two nodes share one server: the paths of the second lie below its own', async () => {

@@ -1,6 +1,5 @@
 import { sealEvent } from '@trunkline/server';
-import { Centrifuge, type Subscription } from 'centrifuge';
-import { Centrifuge as OldestCentrifuge } from 'centrifuge-oldest';
+import type { Subscription } from 'centrifuge';
 import fc from 'fast-check';
 import { applyDelta } from 'fossil-delta';
 import { describe, expect, test } from 'vitest';
@@ -14,6 +13,7 @@ import {
   serve,
   type TestServer,
 } from './harness.ts';
+import { stockClients } from './stock-clients.ts';
 
 const rooms = { '*': { authorize: () => true, delta: true } } as const;
 const room = roomChannel('product:1');
@@ -201,13 +201,10 @@ test('another kind of delta than fossil ends the connection with 3501', async ()
   expect(await client.closed()).toBe(3501);
 });
 
-describe.each([
-  ['newest', Centrifuge],
-  ['oldest', OldestCentrifuge as unknown as typeof Centrifuge],
-])('a stock client (%s)', (_name, version) => {
+describe.each(stockClients)('centrifuge %s over %s', (_version, _transport, make) => {
   test('has every text exactly, through edits in any script, cuts and recoveries', async () => {
     const server = await serve({ rooms, limits: { subscribesPerSecond: 1_000 } });
-    const client = server.client('acme/ada', {}, version as never);
+    const client = server.client('acme/ada', {}, make);
     const subscription = client.newSubscription('product:1', { delta: 'fossil' });
     const received: unknown[] = [];
     subscription.on('publication', ({ data }) => received.push(data));

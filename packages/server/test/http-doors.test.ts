@@ -198,6 +198,17 @@ test.each(['/connection/http_stream', '/connection/sse', '/emulation'])(
   },
 );
 
+test('a GET with a body is refused: nobody would read it', async () => {
+  const server = await serve();
+  for (const headers of [{ 'content-length': '5' }, { 'transfer-encoding': 'chunked' }]) {
+    const answer = await ask(server.httpUrl + EVENTS, { headers, body: 'hello' });
+    expect(answer).toMatchObject({ status: 400, headers: { connection: 'close' } });
+  }
+  expect((await ask(server.httpUrl + EVENTS, { headers: { 'content-length': '0' } })).status).toBe(
+    200,
+  );
+});
+
 test('a body that is encoded is not decoded', async () => {
   const server = await serve();
   const headers = { ...JSON_TYPE, 'content-encoding': 'gzip' };

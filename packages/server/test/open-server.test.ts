@@ -47,6 +47,35 @@ describe.each<TransportName>(['websocket', 'http_stream', 'sse'])('over %s', (tr
     while ((await client.presenceStats('test')).numClients > 0) await turn();
   });
 
+  test('a room that is entered and left many times in a row is as it was left last', async () => {
+    const server = await openServer();
+    const client = server.client('', {}, { transport });
+    const room = client.newSubscription('test');
+    client.connect();
+    await client.ready();
+    for (let round = 0; round < 10; round += 1) {
+      room.subscribe();
+      room.unsubscribe();
+    }
+    room.subscribe();
+    expect(await room.presenceStats()).toEqual({ numClients: 1, numUsers: 1 });
+    room.unsubscribe();
+    while ((await client.presenceStats('test')).numClients > 0) await turn();
+    expect(Object.keys((await client.presence('test')).clients)).toEqual([]);
+  });
+
+  test('a client that connects and disconnects many times in a row leaves nothing', async () => {
+    const server = await openServer();
+    const client = server.client('', {}, { transport });
+    for (let round = 0; round < 10; round += 1) {
+      client.connect();
+      if (round % 3 === 0) await client.ready();
+      client.disconnect();
+    }
+    await expect.poll(() => server.node.stats().connections).toBe(0);
+    expect(server.node.stats()).toMatchObject({ channels: 0, httpConnections: 0 });
+  });
+
   test('what was published while it was away comes back where the rule keeps it', async () => {
     const server = await openServer();
     const client = server.client('', {}, { transport });

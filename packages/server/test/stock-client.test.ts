@@ -1,40 +1,23 @@
 import { protocolErrors, type RoomRules } from '@trunkline/server';
 import { Session, type SessionInit } from '@trunkline/server/testing';
 import {
-  Centrifuge,
+  type Centrifuge,
   State,
   type Subscription,
   type SubscriptionOptions,
   SubscriptionState,
 } from 'centrifuge';
-import { Centrifuge as Oldest } from 'centrifuge-oldest';
 import { describe, expect, test } from 'vitest';
 import {
   acme,
-  type ClientMake,
   eventOf,
   fromToken,
   roomChannel,
   serve,
-  type TransportName,
   userChannel,
   watchSessions,
 } from './harness.ts';
-
-// The newest client and the oldest that is supported (docs/protocol.md) must behave alike, and so must
-// the ways to connect.
-const versions: [string, typeof Centrifuge][] = [
-  ['5.8.0', Centrifuge],
-  ['5.7.1', Oldest as unknown as typeof Centrifuge],
-];
-const transports: TransportName[] = ['websocket', 'http_stream', 'sse'];
-const makes = versions.flatMap(([name, version]) =>
-  transports.map((transport): [string, TransportName, ClientMake] => [
-    name,
-    transport,
-    { version, transport },
-  ]),
-);
+import { stockClients } from './stock-clients.ts';
 
 const rooms: RoomRules = {
   'chat:*': {
@@ -74,7 +57,7 @@ function watchFrames(frames: string[]) {
   };
 }
 
-describe.each(makes)('centrifuge %s over %s', (_version, transport, make) => {
+describe.each(stockClients)('centrifuge %s over %s', (_version, transport, make) => {
   test('wrong credentials end in disconnected with 3500', async () => {
     const server = await serve({ authenticate: () => null });
     const client = server.client('acme/ada', {}, make);

@@ -324,6 +324,28 @@ test('HTTP/1.0 is spoken too, as some proxies do', async () => {
   ]);
 });
 
+test('streams that are torn down in the middle of writes do no harm', async () => {
+  const server = await serve({ limits: { maxUnauthenticatedPerAddress: 1_000 } });
+  const streams = await Promise.all(
+    Array.from({ length: 60 }, (_, n) =>
+      streaming(server, `acme/u${n}`, { transport: n % 2 ? 'sse' : 'http_stream' }),
+    ),
+  );
+  const large = JSON.stringify('x'.repeat(100_000));
+  for (const [n, stream] of streams.entries()) {
+    if (n % 3 === 0) stream.response?.pause();
+    void server.node.publish(allChannel(), large);
+    if (n % 5 === 0) await turn();
+    (stream.request.socket as Socket).resetAndDestroy();
+    server.node.users.disconnect({
+      realm: { kind: 'tenant', tenantId: 'acme' },
+      userId: `u${n + 1}`,
+    });
+  }
+  await expect.poll(() => server.node.stats(), { timeout: 5_000 }).toMatchObject(nothing);
+  expect(server.node.emulated.size).toBe(0);
+});
+
 test('a session that was closed takes nothing more, though its stream is still open', async () => {
   const server = await serve();
   const stream = await streaming(server, 'acme/ada');
