@@ -41,7 +41,7 @@ export const faults: readonly Fault[] = [
     file: 'lifetime.ts',
     find: 'else if (isDue(this.#pingAt, now)) this.#ping();',
     replace: '',
-    caughtBy: ['heartbeat.test.ts'],
+    caughtBy: ['lifetime.test.ts'],
   },
   {
     name: 'empty unsubscribe reply',

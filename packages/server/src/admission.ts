@@ -12,7 +12,8 @@ export interface Refusal {
 
 /** No room now. */
 export const BUSY: Refusal = { status: 503, headers: { 'Retry-After': '1' } };
-const TOO_MANY: Refusal = { status: 429, headers: { 'Retry-After': '1' } };
+/** No room for more from the same address. */
+export const TOO_MANY: Refusal = { status: 429, headers: { 'Retry-After': '1' } };
 
 /** Decides whether there is room for one more connection: before anything is spent on it. */
 export class Admission {

@@ -20,7 +20,8 @@ export interface AttachOptions {
   httpFallback?: HttpFallback | false;
   /**
    * Origins that may connect besides the server's own, e.g. `https://app.example.com`. `*` lets every
-   * page in, and must stand alone: only for servers whose clients bring tokens, never cookies.
+   * page in, and must stand alone: only for servers whose clients bring tokens, never cookies or HTTP
+   * credentials that a browser sends on its own (Basic, Digest, Negotiate, NTLM).
    */
   origins?: readonly string[];
   /** Addresses or networks of proxies whose `X-Forwarded-For` counts. Default: none. */
@@ -42,7 +43,10 @@ export interface HttpFallback {
 
 /** A node's doors on an HTTP server. */
 export interface Door {
-  /** Takes the doors off: new connections are no longer ours. Those that exist stay. */
+  /**
+   * Takes the doors off: new connections are no longer ours. Those that exist stay, and the path of the
+   * POSTs with those that need it: until the last of the node's streams has ended.
+   */
   detach(): void;
 }
 

@@ -14,21 +14,31 @@ const REQUEST_EVENTS: ReadonlySet<string | symbol> = new Set([
   'checkExpectation',
 ]);
 
+/** A claim on the paths of a map. */
+interface Claim {
+  readonly claims: Claims;
+  /** Only there for what it has begun: after everybody who stays. */
+  readonly isLeaving: boolean;
+}
+
 const deskOf = new WeakMap<Server, Desk>();
 
 /**
  * Takes the requests of some paths away from whoever else listens to a server, before or after this
  * call: a framework's body parser would eat the body, its prefix change the path, its last word be 404.
- * Of two claims on one path the first one counts. Returns how to give the paths back.
+ * Of two claims on one path the first one counts, but for one that is leaving. Returns how to give the
+ * paths back.
  */
-export function claimPaths(server: Server, claims: Claims): () => void {
+export function claimPaths(
+  server: Server,
+  claims: Claims,
+  { isLeaving = false }: { isLeaving?: boolean } = {},
+): () => void {
   const desk = deskOf.get(server) ?? new Desk(server);
   deskOf.set(server, desk);
-  desk.claims.add(claims);
-  return () => {
-    desk.claims.delete(claims);
-    if (desk.claims.size === 0) desk.leave();
-  };
+  const claim: Claim = { claims, isLeaving };
+  desk.add(claim);
+  return () => desk.remove(claim);
 }
 
 /**
@@ -36,7 +46,8 @@ export function claimPaths(server: Server, claims: Claims): () => void {
  * a request from the others, and of others we would have to know who comes and goes.
  */
 class Desk {
-  readonly claims = new Set<Claims>();
+  /** In the order in which they count. */
+  #claims: readonly Claim[] = [];
   readonly #server: Server;
   /** What stood in its place; `undefined`: nothing but the server's class. */
   readonly #before: unknown;
@@ -47,8 +58,18 @@ class Desk {
     server.emit = this.#emit as Server['emit'];
   }
 
+  add(claim: Claim): void {
+    const claims = [...this.#claims, claim];
+    this.#claims = claims.toSorted((a, b) => Number(a.isLeaving) - Number(b.isLeaving));
+  }
+
+  remove(claim: Claim): void {
+    this.#claims = this.#claims.filter((other) => other !== claim);
+    if (this.#claims.length === 0) this.#leave();
+  }
+
   /** Somebody may have taken its place in turn: then it stays, and lets everything pass. */
-  leave(): void {
+  #leave(): void {
     if (Reflect.get(this.#server, 'emit') !== this.#emit) return;
     if (this.#before === undefined) Reflect.deleteProperty(this.#server, 'emit');
     else Reflect.set(this.#server, 'emit', this.#before);
@@ -63,7 +84,7 @@ class Desk {
   };
 
   #take(event: string, args: unknown[]): boolean {
-    if (this.claims.size === 0 || !REQUEST_EVENTS.has(event)) return false;
+    if (this.#claims.length === 0 || !REQUEST_EVENTS.has(event)) return false;
     const [request, response] = args as [IncomingMessage, ServerResponse];
     // HTTP/2 ends at a proxy: what we say of the connection would be an error there.
     const handler = request.httpVersionMajor === 1 && this.#handlerOf(pathOf(request));
@@ -74,7 +95,7 @@ class Desk {
   }
 
   #handlerOf(path: string): RequestHandler | undefined {
-    for (const claims of this.claims) {
+    for (const { claims } of this.#claims) {
       const handler = claims.get(path);
       if (handler) return handler;
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import proxyAddress from 'proxy-addr';
 
-/** Finds where a request comes from. */
+/** Finds where a request comes from; empty when its peer has gone already. */
 export type AddressOf = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => string;
 
 /**
@@ -13,7 +13,8 @@ export type AddressOf = (request: Pick<IncomingMessage, 'headers' | 'socket'>) =
 export function addressBehind(trustedProxies: readonly string[]): AddressOf {
   if (trustedProxies.length === 0) return (request) => request.socket.remoteAddress ?? '';
   const isTrusted = proxyAddress.compile([...trustedProxies]);
-  return (request) => proxyAddress(request as IncomingMessage, isTrusted);
+  // The types do not know that a socket which was reset has no address any more.
+  return (request) => proxyAddress(request as IncomingMessage, isTrusted) ?? '';
 }
 
 const OWN_PARTS = 4;

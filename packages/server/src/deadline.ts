@@ -1,5 +1,5 @@
 /** The longest delay that a timer of the runtime keeps; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 /**
  * Calls back when an answer is late. What has arrived is read first: after a stall of this process

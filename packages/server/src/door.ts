@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Refusal } from './admission.ts';
 import type { AddressOf } from './client-address.ts';
+import { describeError } from './log.ts';
 import type { Node } from './node.ts';
 import type { Handshake } from './principal.ts';
 import type { Session, SessionInit } from './session.ts';
@@ -24,6 +26,24 @@ export interface Exchange {
 export const BAD_REQUEST: Refusal = { status: 400 };
 const FORBIDDEN: Refusal = { status: 403 };
 const MAX_LOGGED_ORIGIN = 200;
+
+/**
+ * Lets somebody in. What goes wrong with that, now or later, costs them their connection and nobody
+ * else anything: out of here comes no error.
+ */
+export async function letIn(
+  { node }: DoorSetup,
+  socket: Duplex,
+  enter: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    await enter();
+  } catch (error) {
+    node.log.error('request_failed', { error: describeError(error) });
+    socket.on('error', () => {});
+    socket.destroy();
+  }
+}
 
 /** The path that is asked for, without its query. */
 export function pathOf({ url = '/' }: IncomingMessage): string {

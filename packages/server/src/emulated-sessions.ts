@@ -13,6 +13,7 @@ const KEY_BYTES = 16;
  */
 export class EmulatedSessions {
   readonly #receivers = new Map<string, FrameReceiver>();
+  #onEmpty: (() => void)[] = [];
 
   get size(): number {
     return this.#receivers.size;
@@ -29,6 +30,16 @@ export class EmulatedSessions {
 
   remove(key: string): void {
     this.#receivers.delete(key);
+    if (this.#receivers.size > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  /** Resolves when the last of them has ended. */
+  async emptied(): Promise<void> {
+    if (this.#receivers.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty.push(resolve);
+    });
   }
 
   /** The session that still takes commands by this key. */

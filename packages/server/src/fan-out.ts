@@ -19,17 +19,20 @@ export type LaterDelivery<S> = () => {
 
 /** How a node delivers. */
 export interface FanOutOptions {
-  /** Subscribers per turn of the event loop. */
+  /** Subscribers per turn of the event loop; where several deliveries go to each, fewer. */
   readonly slice: number;
   readonly onExceeded: (limit: LimitName, tenant: Tenant) => void;
 }
 
-/** What remembering one delivery costs, beside what it will write. */
+/** What remembering one delivery costs, beside what it will write, and each of its group's subscribers. */
 const ITEM_BYTES = 256;
+const SUBSCRIBER_BYTES = 8;
 /** Bytes that a tenant may deliver before the next one has its turn. */
 const QUANTUM_BYTES = 64 * 1024;
 /** Deliveries to the same subscribers that go to each of them in one go: they become one write. */
 const MAX_GROUP = 16;
+/** What each further delivery of a group costs of a turn, beside the write of the first. */
+const MERGED_COST = 1 / 8;
 
 /** Deliveries to the same subscribers, one after the other. */
 interface Group<S> {
@@ -121,7 +124,7 @@ export class FanOut<S> {
 
   // One that is larger than the backlog may be finds space when nothing waits: else it never would.
   #enqueue(tenant: Tenant, subscribers: readonly S[], delivery: Delivery<S>): boolean {
-    const weight = (delivery.bytes + ITEM_BYTES) * (subscribers.length + 1);
+    const weight = delivery.bytes * subscribers.length + ITEM_BYTES;
     const waiting = this.#backlogs.get(tenant)?.weight ?? 0;
     if (waiting > 0 && waiting + weight > tenant.limits.maxFanOutBacklogBytes) {
       this.#options.onExceeded('maxFanOutBacklogBytes', tenant);
@@ -201,11 +204,12 @@ export class FanOut<S> {
       return true;
     }
     const share = Math.ceil(backlog.deficit / Math.max(1, group.bytes));
-    const count = Math.min(left, this.#space, share);
+    const cost = 1 + (group.deliveries.length - 1) * MERGED_COST;
+    const count = Math.min(left, Math.ceil(this.#space / cost), share);
     if (!backlog.tenant.fanOut.borrow(count * group.bytes)) return this.#rest(backlog);
     backlog.isResting = false;
     backlog.deficit -= count * group.bytes;
-    this.#space -= count;
+    this.#space -= count * cost;
     const slice = subscribers.slice(group.next, group.next + count);
     group.next += count;
     for (const subscriber of slice) {
@@ -231,7 +235,9 @@ function openGroup<S>(backlog: Backlog<S>, subscribers: readonly S[], bytes: num
   const open = backlog.open.get(subscribers);
   if (open && open.deliveries.length < MAX_GROUP && open.bytes + bytes <= QUANTUM_BYTES)
     return open;
-  const group = newGroup<S>({ subscribers });
+  const weight = SUBSCRIBER_BYTES * subscribers.length;
+  const group = newGroup<S>({ subscribers, weight });
+  backlog.weight += weight;
   backlog.open.set(subscribers, group);
   backlog.groups.enqueue(group);
   return group;

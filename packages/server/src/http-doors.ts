@@ -2,8 +2,15 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FallbackPaths } from '@trunkline/contract';
 import type { Refusal } from './admission.ts';
 import { answer, refuse } from './answer.ts';
-import { claimPaths } from './claimed-paths.ts';
-import { BAD_REQUEST, carriesToken, type DoorSetup, type Exchange, refuseOrigin } from './door.ts';
+import { type Claims, claimPaths } from './claimed-paths.ts';
+import {
+  BAD_REQUEST,
+  carriesToken,
+  type DoorSetup,
+  type Exchange,
+  letIn,
+  refuseOrigin,
+} from './door.ts';
 import { emulate } from './emulation.ts';
 import { BodyReader } from './incoming-body.ts';
 import { isAllowedRequest } from './origin.ts';
@@ -19,20 +26,36 @@ interface HttpDoor {
   enter(exchange: Exchange): void | Promise<void>;
 }
 
-/** Lets clients in that cannot open a WebSocket. Returns how to stop. */
+/**
+ * Lets clients in that cannot open a WebSocket. Returns how to stop: streams that exist then go on, and
+ * their commands come in until the last of them has ended.
+ */
 export function openHttpDoors(server: Server, setup: DoorSetup, paths: HttpPaths): () => void {
-  const bodies = new BodyReader(setup.node);
-  const doors = new Map<string, HttpDoor>([
+  const { node } = setup;
+  const bodies = new BodyReader(setup);
+  const streams = new Map<string, HttpDoor>([
     [paths.httpStream, { methods: ['POST'], enter: (asked) => openPosted(setup, asked, LINES) }],
-    [paths.emulation, { methods: ['POST'], enter: (asked) => emulate(setup.node, bodies, asked) }],
   ]);
-  if (paths.sse !== false) doors.set(paths.sse, eventsDoor(setup));
+  if (paths.sse !== false) streams.set(paths.sse, eventsDoor(setup));
+  const commands = new Map<string, HttpDoor>([
+    [paths.emulation, { methods: ['POST'], enter: (asked) => emulate(node, bodies, asked) }],
+  ]);
+  const leave = claimPaths(server, claimsOf(setup, new Map([...streams, ...commands])));
+  return () => {
+    leave();
+    if (node.emulated.size === 0) return;
+    const leaveLast = claimPaths(server, claimsOf(setup, commands), { isLeaving: true });
+    void node.emulated.emptied().then(leaveLast);
+  };
+}
+
+function claimsOf(setup: DoorSetup, doors: ReadonlyMap<string, HttpDoor>): Claims {
   const claims = [...doors].map(([path, door]) => {
     const handler = (request: IncomingMessage, response: ServerResponse) =>
-      knock(setup, door, { request, response });
+      void letIn(setup, request.socket, () => knock(setup, door, { request, response }));
     return [path, handler] as const;
   });
-  return claimPaths(server, new Map(claims));
+  return new Map(claims);
 }
 
 function eventsDoor(setup: DoorSetup): HttpDoor {
@@ -44,7 +67,7 @@ function eventsDoor(setup: DoorSetup): HttpDoor {
 }
 
 /** Whatever is wrong with a request is found before anything of it counts: its cookies would. */
-function knock(setup: DoorSetup, door: HttpDoor, exchange: Exchange): void {
+function knock(setup: DoorSetup, door: HttpDoor, exchange: Exchange): void | Promise<void> {
   const { request, response } = exchange;
   response.setHeader('Vary', 'Origin');
   if (carriesToken(request)) return refuse(exchange, BAD_REQUEST);
@@ -55,7 +78,7 @@ function knock(setup: DoorSetup, door: HttpDoor, exchange: Exchange): void {
   if (request.method === 'OPTIONS') return answer(response, 204, preflight(door, request));
   const refusal = refusalFor(door, request);
   if (refusal) return refuse(exchange, refusal);
-  void door.enter(exchange);
+  return door.enter(exchange);
 }
 
 function refusalFor({ methods }: HttpDoor, request: IncomingMessage): Refusal | null {

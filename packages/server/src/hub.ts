@@ -9,7 +9,8 @@ import type { PresenceChange, Publication } from './broker/broker.ts';
 import { type Disconnect, disconnects } from './errors.ts';
 import type { Delivery, FanOut } from './fan-out.ts';
 import type { Principal } from './principal.ts';
-import { type ChannelNames, PLAIN, PresenceChangePush, PublicationPush } from './protocol/push.ts';
+import { PLAIN, PresenceChangePush, PublicationPush } from './protocol/push.ts';
+import type { ChannelNames } from './protocol/reply.ts';
 import { SmallSet } from './small-set.ts';
 import type { Tenant } from './tenants.ts';
 
@@ -86,7 +87,11 @@ export class Hub {
   fanOut(channel: string, publication: Publication, epoch: string): void {
     const entry = this.#entries.get(channel);
     if (!entry) return;
-    const push = new PublicationPush(entry, publication);
+    const push = new PublicationPush(
+      entry,
+      publication,
+      this.#options.tenantOf(entry.realm).deltas,
+    );
     const hand = (subscriber: Subscriber) => {
       this.#options.onDelivered();
       subscriber.deliver(publication, epoch, push);

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { BUSY, type Refusal } from './admission.ts';
+import { BUSY, type Refusal, TOO_MANY } from './admission.ts';
+import { type AddressOf, addressBlock } from './client-address.ts';
+import type { DoorSetup } from './door.ts';
 import type { Node } from './node.ts';
 import { decodeUtf8 } from './protocol/utf8.ts';
 
@@ -60,29 +62,46 @@ export class IncomingBody {
   }
 }
 
-/** Reads bodies from nobody knows whom: each in its time, and so many at once. */
+/**
+ * Reads bodies from nobody knows whom: each in its time, so many at once, and so many from one address.
+ * Where there is no room, it is at the cost of those who take most.
+ */
 export class BodyReader {
   readonly #node: Node;
-  /** Those on their way, the oldest first. */
-  readonly #bodies = new Set<IncomingBody>();
+  readonly #addressOf: AddressOf;
+  /** Those on their way, the oldest first, and the block of addresses that each comes from. */
+  readonly #bodies = new Map<IncomingBody, string>();
+  /** How many come from a block. */
+  readonly #shares = new Map<string, number>();
 
-  constructor(node: Node) {
+  constructor({ node, addressOf }: Pick<DoorSetup, 'node' | 'addressOf'>) {
     this.#node = node;
+    this.#addressOf = addressOf;
   }
 
   async read(request: IncomingMessage): Promise<Body> {
-    const { maxUnauthenticated, connectDeadlineMs } = this.#node.limits;
-    if (this.#bodies.size >= maxUnauthenticated && !this.#refuseSlowest()) {
-      this.#node.exceeded('maxUnauthenticated');
-      return { refusal: BUSY };
-    }
+    const block = addressBlock(this.#addressOf(request));
+    const refusal = this.#refusalFor(block);
+    if (refusal?.limit) this.#node.exceeded(refusal.limit);
+    if (refusal) return { refusal };
     const body = new IncomingBody(request, this.#node);
-    this.#bodies.add(body);
-    const deadline = setTimeout(() => this.#refuseLate(body), connectDeadlineMs);
+    this.#add(body, block);
+    const deadline = setTimeout(() => this.#refuseLate(body), this.#node.limits.connectDeadlineMs);
     const outcome = await body.outcome;
     clearTimeout(deadline);
-    this.#bodies.delete(body);
+    this.#remove(body);
     return outcome;
+  }
+
+  /** `null`: there is room, or there is now. */
+  #refusalFor(block: string): Refusal | null {
+    const { maxUnauthenticated, maxUnauthenticatedPerAddress } = this.#node.limits;
+    if (this.#shareOf(block) >= maxUnauthenticatedPerAddress && !this.#refuseSlowest(block)) {
+      return { ...TOO_MANY, limit: 'maxUnauthenticatedPerAddress' };
+    }
+    if (this.#bodies.size < maxUnauthenticated) return null;
+    const hasRoom = this.#refuseLargestShare(block) || this.#refuseSlowest(block);
+    return hasRoom ? null : { ...BUSY, limit: 'maxUnauthenticated' };
   }
 
   #refuseLate(body: IncomingBody): void {
@@ -90,12 +109,49 @@ export class BodyReader {
     body.refuse(TOO_LATE);
   }
 
-  /** Makes room at the cost of the slowest. `false`: none of them is slow. */
-  #refuseSlowest(): boolean {
-    const [oldest] = this.#bodies;
+  /** Makes room at the cost of the block's own slowest. `false`: none of them is slow. */
+  #refuseSlowest(block: string): boolean {
+    const oldest = this.#oldest((owner) => owner === block);
     if (!oldest || performance.now() - oldest.since < PATIENCE_MS) return false;
-    oldest.refuse(TOO_LATE);
-    this.#bodies.delete(oldest);
+    this.#makeWay(oldest);
     return true;
+  }
+
+  /** Makes room at the cost of who has most. `false`: none has more than the block itself. */
+  #refuseLargestShare(block: string): boolean {
+    const largest = [...this.#shares.values()].reduce((most, share) => Math.max(most, share), 0);
+    if (largest <= this.#shareOf(block)) return false;
+    const oldest = this.#oldest((owner) => this.#shareOf(owner) === largest);
+    if (oldest) this.#makeWay(oldest);
+    return oldest !== undefined;
+  }
+
+  #oldest(isMeant: (block: string) => boolean): IncomingBody | undefined {
+    for (const [body, block] of this.#bodies) if (isMeant(block)) return body;
+    return undefined;
+  }
+
+  #makeWay(body: IncomingBody): void {
+    body.refuse(TOO_LATE);
+    this.#remove(body);
+  }
+
+  #shareOf(block: string): number {
+    return this.#shares.get(block) ?? 0;
+  }
+
+  #add(body: IncomingBody, block: string): void {
+    this.#bodies.set(body, block);
+    this.#shares.set(block, this.#shareOf(block) + 1);
+  }
+
+  // Each is forgotten when it makes way and when it has been read: only once does it count.
+  #remove(body: IncomingBody): void {
+    const block = this.#bodies.get(body);
+    if (block === undefined) return;
+    this.#bodies.delete(body);
+    const left = this.#shareOf(block) - 1;
+    if (left > 0) this.#shares.set(block, left);
+    else this.#shares.delete(block);
   }
 }

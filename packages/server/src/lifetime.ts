@@ -68,7 +68,8 @@ export class Lifetime implements Alarm {
   expireAt(expiresAt: number | undefined, graceMs: number): void {
     this.#expiresAt = expiresAt === undefined ? NEVER : Math.max(expiresAt, 1);
     this.#graceMs = graceMs;
-    this.ring();
+    if (this.#hasExpired) this.#owner.close(disconnects.expired);
+    else this.#setAlarm();
   }
 
   /** Takes a pong. `false`: it answers no ping. */

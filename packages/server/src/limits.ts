@@ -32,6 +32,11 @@ export interface TenantLimits {
   /** Bytes that may be written at once. Default 20 MiB. */
   readonly fanOutBurstBytes: number;
   /**
+   * Milliseconds of each second that finding deltas of its publications may take; beyond that they go
+   * in full. Default 50.
+   */
+  readonly deltaMsPerSecond: number;
+  /**
    * Bytes of deliveries that wait for their turn, counted for each session; what comes on top is not
    * delivered, and its subscribers are sent to recover it. Default 64 MiB.
    */
@@ -151,7 +156,10 @@ export interface Limits extends TenantLimits {
   readonly maxEventBytes: number;
   /** Bytes of one event from which on a warning is logged. Default 32 KiB. */
   readonly warnEventBytes: number;
-  /** Sessions that publications are delivered to in one turn of the event loop. Default 500. */
+  /**
+   * Sessions that publications are delivered to in one turn of the event loop; fewer where several go to
+   * each of them. Default 500.
+   */
   readonly fanOutSlice: number;
   /** Milliseconds after which a client that its node has stopped naming is not present. Default 60 s. */
   readonly presenceTtlMs: number;
@@ -176,6 +184,7 @@ const defaultTenantLimits: TenantLimits = {
   publishBurst: 2_000,
   fanOutBytesPerSecond: 10 * MIB,
   fanOutBurstBytes: 20 * MIB,
+  deltaMsPerSecond: 50,
   maxFanOutBacklogBytes: 64 * MIB,
 };
 

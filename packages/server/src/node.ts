@@ -25,7 +25,8 @@ import type { DrainOptions, NodeOptions, NodePublishOptions } from './node-optio
 import { Patience } from './patience.ts';
 import { Presences } from './presences.ts';
 import type { Principal } from './principal.ts';
-import { requireOneLine } from './protocol/line.ts';
+import { type Line, requireOneLine } from './protocol/line.ts';
+import { ping } from './protocol/reply.ts';
 import { Rooms } from './rooms.ts';
 import type { RpcHandlers, SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
@@ -45,6 +46,8 @@ export class Node {
   readonly counters: Counters = new Counters();
   readonly turn: Turn = new Turn();
   readonly wheel: TimerWheel = new TimerWheel();
+  /** The same line for all its sessions. */
+  readonly ping: Line = ping();
   readonly tenants: Tenants;
   readonly connections: Connections;
   readonly emulated: EmulatedSessions = new EmulatedSessions();
@@ -82,9 +85,12 @@ export class Node {
     const onExceeded = (limit: LimitName, fields?: Record<string, unknown>) =>
       this.exceeded(limit, fields);
     const tenantOf: Tenants['of'] = (realm) => this.tenants.of(realm);
-    this.tenants = new Tenants(this.limits, limitsFor, (error) =>
-      this.hookFailed('limitsFor', error),
-    );
+    this.tenants = new Tenants({
+      limits: this.limits,
+      limitsFor,
+      onError: (error) => this.hookFailed('limitsFor', error),
+      onExceeded,
+    });
     this.connections = new Connections({ limits: this.limits, tenantOf, onExceeded });
     this.users = new Users(this.connections);
     this.admission = new Admission(this);

@@ -3,17 +3,20 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** Stands for every origin, in a list of its own. */
 export const ANY_ORIGIN = '*';
 
+/** Credentials that a browser keeps and sends by itself; a Bearer token somebody has to set. */
+const AMBIENT = /^(basic|digest|negotiate|ntlm)\b/i;
+
 /**
  * May a page of this origin open a connection? Its host and port must be the server's own or its
  * origin listed; the scheme is not compared with ours, because TLS ends at proxies. Without an
  * `Origin` it is no browser: allowed, unless it brings a cookie (design D4). Where every origin is
- * allowed none may bring a cookie: any page could use it.
+ * allowed none may bring a cookie, or what else a browser sends on its own: any page could use it.
  */
 export function isAllowedOrigin(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
-  const { origin, host, cookie } = headers;
+  const { origin, host, cookie, authorization = '' } = headers;
   if (origin === undefined) return cookie === undefined;
   if (isOwnHost(origin, host)) return true;
-  if (origins.includes(ANY_ORIGIN)) return cookie === undefined;
+  if (origins.includes(ANY_ORIGIN)) return cookie === undefined && !AMBIENT.test(authorization);
   return origins.includes(origin);
 }
 

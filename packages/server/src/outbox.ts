@@ -118,15 +118,12 @@ export class Outbox implements Writer, SendProgress {
 
   /** Puts a line into the turn's batch. `false`: it does not fit, or might have to give way. */
   #join(line: Line): boolean {
+    if (line.conflationKey !== undefined || this.#isBlocked) return false;
+    const { maxQueuedBytes, maxQueuedLines } = this.#owner.node.limits;
     const batch = this.#batch;
     const bytes = batch ? batch.bytes + line.bytes : line.bytes;
-    if (line.conflationKey !== undefined || bytes > MAX_BATCH_BYTES) return false;
-    if (
-      batch &&
-      batch.length >= Math.min(MAX_BATCH_LINES, this.#owner.node.limits.maxQueuedLines)
-    ) {
-      return false;
-    }
+    if (bytes > Math.min(MAX_BATCH_BYTES, maxQueuedBytes)) return false;
+    if (batch && batch.length >= Math.min(MAX_BATCH_LINES, maxQueuedLines)) return false;
     this.#batch = batch ? batch.and(line, this.#owner.node.turn.number) : Batch.of(line);
     return true;
   }

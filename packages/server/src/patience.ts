@@ -30,8 +30,9 @@ export class Patience implements Alarm {
 
   /** Settles as `work` does, or rejects when that takes too long. */
   async wait<T>(work: Promise<T>): Promise<T> {
-    const { promise, resolve, reject } = Promise.withResolvers<T>();
     const { timeoutMs, wheel } = this.#options;
+    if (timeoutMs === Infinity) return await work;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     const wait: Wait = { dueAt: performance.now() + timeoutMs, reject, isOver: false };
     this.#waits.enqueue(wait);
     if (!this.spoke) wheel.set(this, timeoutMs);

@@ -1,7 +1,7 @@
 import type { History, Publication, StreamPosition } from './broker/broker.ts';
 import type { Node } from './node.ts';
 import type { RecoverRequest } from './protocol/command.ts';
-import { deltaFrom } from './protocol/delta.ts';
+import type { DeltaSource } from './protocol/push.ts';
 import { deltaBody, publicationBody, type SubscribeResult, textBody } from './protocol/reply.ts';
 import type { ReplySpace } from './reply-space.ts';
 import type { Subscription } from './subscription.ts';
@@ -19,8 +19,8 @@ export interface Joined {
 
 /** Bytes that a reply may carry. */
 export interface RecoveryBudget {
-  /** Takes what these publications need; `false` takes nothing: they do not fit. */
-  take(bodies: readonly string[]): boolean | Promise<boolean>;
+  /** Takes so many bytes; `false` takes nothing: there are not so many. */
+  take(bytes: number): boolean | Promise<boolean>;
 }
 
 /** A fixed number of bytes, shared by all channels of one reply. */
@@ -31,8 +31,7 @@ export class ReplyBudget implements RecoveryBudget {
     this.#bytes = bytes;
   }
 
-  take(bodies: readonly string[]): boolean {
-    const bytes = sizeOf(bodies);
+  take(bytes: number): boolean {
     if (bytes > this.#bytes) return false;
     this.#bytes -= bytes;
     return true;
@@ -56,9 +55,8 @@ export class QueueBudget implements RecoveryBudget {
     this.#time = time;
   }
 
-  async take(bodies: readonly string[]): Promise<boolean> {
-    if (bodies.length === 0) return true; // who has missed nothing waits for nobody
-    const bytes = sizeOf(bodies);
+  async take(bytes: number): Promise<boolean> {
+    if (bytes === 0) return true; // who has missed nothing waits for nobody
     if (bytes > this.#maxBytes || this.#isReleased) return false;
     if (!(await this.#space.take(bytes, this.#time.patienceMs))) return false;
     this.#takenBytes += bytes;
@@ -76,9 +74,13 @@ export class QueueBudget implements RecoveryBudget {
   }
 }
 
-/** In a reply, with the comma behind each. */
-function sizeOf(bodies: readonly string[]): number {
-  return bodies.reduce((sum, body) => sum + Buffer.byteLength(body) + 1, 0);
+/** Bytes of publications in a reply, with the comma behind each. As deltas they have no more than as text. */
+export function sizeOf(publications: readonly Publication[], isDelta = false): number {
+  const bodyOf = isDelta ? textBody : publicationBody;
+  return publications.reduce(
+    (sum, publication) => sum + Buffer.byteLength(bodyOf(publication)) + 1,
+    0,
+  );
 }
 
 /**
@@ -101,7 +103,7 @@ export async function join(
   }
   const history = await node.history(channel, recover?.offset ?? null);
   const { top } = history;
-  const missed = recover ? await missedBy(subscription, history, recover, budget) : null;
+  const missed = recover ? await missedBy(node, subscription, { history, recover, budget }) : null;
   if (recover && !subscription.hasEnded) {
     node.counters.count(missed ? 'recovered' : 'unrecovered');
     const isTooMuch = !missed && isUnbroken(history, recover);
@@ -124,24 +126,33 @@ function agreedOn(node: Node, { channel, form }: Subscription): SubscribeResult 
   };
 }
 
-/** Everything after the position asked from, for the reply; `null`: not all of it is here, or fits. */
+interface Asked {
+  readonly history: History;
+  readonly recover: RecoverRequest;
+  readonly budget: RecoveryBudget;
+}
+
+/**
+ * Everything after the position asked from, for the reply; `null`: not all of it is here, or fits. What
+ * waits for space is a number of bytes: the texts are made when there is space for them.
+ */
 async function missedBy(
-  { form }: Subscription,
-  history: History,
-  recover: RecoverRequest,
-  budget: RecoveryBudget,
+  node: Node,
+  { form, principal }: Subscription,
+  { history, recover, budget }: Asked,
 ): Promise<readonly string[] | null> {
   if (!isUnbroken(history, recover)) return null;
   const { publications } = history;
-  const bodies = form.isDelta ? chainOf(publications) : publications.map(publicationBody);
-  return (await budget.take(bodies)) ? bodies : null;
+  if (!(await budget.take(sizeOf(publications, form.isDelta)))) return null;
+  if (!form.isDelta) return publications.map(publicationBody);
+  return chainOf(publications, node.tenants.of(principal.realm).deltas);
 }
 
 /** The first in full, each of the others as what changed since the one before (protocol, section 15). */
-function chainOf(publications: readonly Publication[]): string[] {
+function chainOf(publications: readonly Publication[], deltas: DeltaSource): string[] {
   return publications.map((publication, index) => {
     const before = publications[index - 1];
-    const delta = before ? deltaFrom(before.data, publication) : null;
+    const delta = before ? deltas.from(before.data, publication) : null;
     return delta === null ? textBody(publication) : deltaBody(publication, delta);
   });
 }

@@ -19,7 +19,7 @@ import { Outbox, type OutboxOwner } from './outbox.ts';
 import type { Handshake, Principal } from './principal.ts';
 import type { Command } from './protocol/command.ts';
 import type { Line } from './protocol/line.ts';
-import { errorReply, messagePush, PING, refreshPush } from './protocol/reply.ts';
+import { errorReply, messagePush, refreshPush } from './protocol/reply.ts';
 import type { Joined } from './recovery.ts';
 import { ReplySpace } from './reply-space.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
@@ -269,7 +269,7 @@ export class Session
   }
 
   sendPing(): void {
-    this.write(PING);
+    this.write(this.node.ping);
   }
 
   onSlow(limit: LimitName): void {

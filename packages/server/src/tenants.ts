@@ -1,9 +1,21 @@
 import type { Realm } from '@trunkline/contract';
+import type { LimitName } from './counters.ts';
+import { Deltas } from './deltas.ts';
 import { type Limits, resolveTenantLimits, type TenantLimits } from './limits.ts';
 import { TokenBucket } from './rate.ts';
 
 /** One tenant's limits that differ from the node's; asked about once a minute while it is here. */
 export type LimitsFor = (tenantId: string) => Partial<TenantLimits> | undefined;
+
+type OnExceeded = (limit: LimitName, fields: Record<string, unknown>) => void;
+
+/** What the book of tenants works with. */
+export interface TenantsOptions {
+  readonly limits: Limits;
+  readonly limitsFor: LimitsFor;
+  readonly onError: (error: unknown) => void;
+  readonly onExceeded: OnExceeded;
+}
 
 /** What one tenant uses of this node. The platform is one, too, without an id. */
 export class Tenant {
@@ -12,11 +24,16 @@ export class Tenant {
   /** How many of its connections are open here. */
   connections = 0;
   #limits: TenantLimits;
+  /** How publications follow from each other. */
+  readonly deltas: Deltas;
   #publishes: TokenBucket;
   #fanOut: TokenBucket;
 
-  constructor(id: string | null, limits: TenantLimits) {
+  constructor(id: string | null, limits: TenantLimits, onExceeded: OnExceeded) {
     this.id = id;
+    this.deltas = new Deltas(limits.deltaMsPerSecond, () =>
+      onExceeded('deltaMsPerSecond', { tenant: id }),
+    );
     this.#limits = limits;
     this.#publishes = publishesOf(limits);
     this.#fanOut = fanOutOf(limits);
@@ -49,6 +66,7 @@ export class Tenant {
       names.every((name) => before[name] === limits[name]);
     if (!isSame('publishesPerSecond', 'publishBurst')) this.#publishes = publishesOf(limits);
     if (!isSame('fanOutBytesPerSecond', 'fanOutBurstBytes')) this.#fanOut = fanOutOf(limits);
+    if (!isSame('deltaMsPerSecond')) this.deltas.limit(limits.deltaMsPerSecond);
   }
 }
 
@@ -57,15 +75,11 @@ const REVIEW_MS = 60_000;
 /** The tenants that a node has to do with. */
 export class Tenants {
   readonly #byId = new Map<string | null, Tenant>();
-  readonly #limits: Limits;
-  readonly #limitsFor: LimitsFor;
-  readonly #onError: (error: unknown) => void;
+  readonly #options: TenantsOptions;
   #reviewing: NodeJS.Timeout | undefined;
 
-  constructor(limits: Limits, limitsFor: LimitsFor, onError: (error: unknown) => void) {
-    this.#limits = limits;
-    this.#limitsFor = limitsFor;
-    this.#onError = onError;
+  constructor(options: TenantsOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -85,7 +99,8 @@ export class Tenants {
     const id = realm.kind === 'tenant' ? realm.tenantId : null;
     const known = this.#byId.get(id);
     if (known) return known;
-    const tenant = new Tenant(id, this.#limitsOf(id, resolveTenantLimits(this.#limits)));
+    const { limits, onExceeded } = this.#options;
+    const tenant = new Tenant(id, this.#limitsOf(id, resolveTenantLimits(limits)), onExceeded);
     this.#byId.set(id, tenant);
     return tenant;
   }
@@ -99,11 +114,12 @@ export class Tenants {
 
   // A hook that fails must not shut a tenant out: what held so far goes on to hold.
   #limitsOf(id: string | null, otherwise: TenantLimits): TenantLimits {
+    const { limits, limitsFor, onError } = this.#options;
     try {
-      const changes = id === null ? undefined : this.#limitsFor(id);
-      return resolveTenantLimits(this.#limits, changes);
+      const changes = id === null ? undefined : limitsFor(id);
+      return resolveTenantLimits(limits, changes);
     } catch (error) {
-      this.#onError(error);
+      onError(error);
       return otherwise;
     }
   }

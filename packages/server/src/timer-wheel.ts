@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { MAX_TIMER_MS } from './deadline.ts';
 
 /** Something that wants to be rung. Must not throw. */
 export interface Alarm {
@@ -15,32 +16,27 @@ interface Spoke {
 
 /** Alarms that are due within so many milliseconds ring together. */
 const GRAIN_MS = 5;
-/** The longest delay that a timer of the runtime keeps; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Alarms that ring in one turn of the event loop. */
 const MAX_RINGS = 500;
 
 /**
- * One timer for all the connections of a node: an alarm each, never early, and a few milliseconds late.
- * What has arrived is read before an alarm rings: after a stall of this
- * process the answer may be waiting in the socket, and a healthy peer must not pay for our stall.
+ * One timer for all that a node waits for in large numbers: never early, and a few milliseconds late. What
+ * has arrived is read before an alarm rings: after a stall of this process the answer may be waiting in
+ * the socket, and a healthy peer must not pay for our stall.
  */
 export class TimerWheel {
   readonly #spokes = new Map<number, Spoke>();
   #next: Spoke | null = null;
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer fired whose alarms are about to ring. */
-  #firedAt = 0;
   readonly #onTimer: () => void;
-  readonly #onRead: () => void;
 
   constructor() {
     // The timer is everybody's: set for a tenant's request it must not act as that tenant.
     this.#onTimer = AsyncResource.bind(() => {
-      this.#firedAt = performance.now();
-      setImmediate(this.#onRead);
+      const now = performance.now();
+      // Two rounds of reading: an answer may come by a connection that has to be accepted first.
+      setImmediate(() => setImmediate(() => this.#ring(now)));
     });
-    this.#onRead = AsyncResource.bind(() => this.#ring());
   }
 
   /** Rings an alarm once, so many milliseconds from now; an earlier call counts no more. */
@@ -72,7 +68,7 @@ export class TimerWheel {
     this.#next = spoke;
     clearTimeout(this.#timer);
     const delayMs = Math.max(0, spoke.dueAt - performance.now());
-    this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(delayMs), MAX_TIMER_MS)).unref();
+    this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(delayMs), MAX_TIMER_MS));
   }
 
   #waitForFirst(): void {
@@ -85,10 +81,18 @@ export class TimerWheel {
 
   // What became due since the timer fired has not been read for. What is too much for a turn rings in
   // the next.
-  #ring(): void {
+  #ring(until: number): void {
+    try {
+      this.#ringDue(until);
+    } finally {
+      this.#waitForFirst(); // whatever an alarm has thrown, the others will be rung
+    }
+  }
+
+  #ringDue(until: number): void {
     let rings = 0;
     for (const spoke of [...this.#spokes.values()]) {
-      if (spoke.dueAt > this.#firedAt) continue;
+      if (spoke.dueAt > until) continue;
       for (const alarm of spoke.alarms) {
         if (rings === MAX_RINGS) break;
         rings += 1;
@@ -96,6 +100,5 @@ export class TimerWheel {
         alarm.ring();
       }
     }
-    this.#waitForFirst();
   }
 }

@@ -34,6 +34,15 @@ export class Turn {
     const writers = this.#writers;
     this.#writers = [];
     this.#number += 1;
-    for (const writer of writers) writer.flush();
+    let begun = 0;
+    try {
+      for (const writer of writers) {
+        begun += 1;
+        writer.flush();
+      }
+    } finally {
+      // Whatever one has thrown, the others are waiting to write.
+      for (const writer of writers.slice(begun)) this.add(writer);
+    }
   }
 }

@@ -10,6 +10,7 @@ import {
   carriesToken,
   type DoorSetup,
   handshakeOf,
+  letIn,
   pathOf,
   refuseOrigin,
 } from './door.ts';
@@ -37,9 +38,7 @@ export function openUpgradeDoor(server: Server, setup: DoorSetup, path: string):
 
   const onUpgrade: UpgradeListener = (request, socket, head) => {
     if (pathOf(request) !== path) return refuseUnknown(server, doors, request, socket);
-    const refusal = refusalFor(request, setup);
-    if (refusal) return refuse(socket, refusal);
-    open(setup, sockets, { request, socket, head });
+    void letIn(setup, socket, () => enter(setup, sockets, { request, socket, head }));
   };
   doors.set(onUpgrade, path);
   server.on('upgrade', onUpgrade);
@@ -60,6 +59,12 @@ interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
+}
+
+function enter(setup: DoorSetup, sockets: WebSocketServer, upgrade: Upgrade): void {
+  const refusal = refusalFor(upgrade.request, setup);
+  if (refusal) refuseUpgrade(upgrade.socket, refusal);
+  else open(setup, sockets, upgrade);
 }
 
 /** Makes the handshake, and a session that hears its socket. */
@@ -151,10 +156,10 @@ function refuseUnknown(
 ): void {
   const isOurs = [...doors.values()].includes(pathOf(request));
   if (isOurs || server.listenerCount('upgrade') > doors.size || socket.writableEnded) return;
-  refuse(socket, { status: 404 });
+  refuseUpgrade(socket, { status: 404 });
 }
 
-function refuse(socket: Duplex, { status, headers = {} }: Refusal): void {
+function refuseUpgrade(socket: Duplex, { status, headers = {} }: Refusal): void {
   socket.on('error', () => {});
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -23,31 +23,29 @@ export function writeWatched(
     stall.clear();
     progress.onWritten();
   });
-  const pending = pendingBytes(socket.tcp);
-  if (pending > 0) watch(socket, progress, stall, pending);
+  if (socket.tcp.writableLength > 0) watch(socket, progress, stall);
 }
 
-function watch(
-  socket: WatchedSocket,
-  progress: SendProgress,
-  stall: Deadline,
-  pending: number,
-): void {
+function watch(socket: WatchedSocket, progress: SendProgress, stall: Deadline): void {
+  const before = bytesLeft(socket.tcp);
   stall.set(progress.stallMs, () => {
-    const left = pendingBytes(socket.tcp);
-    if (!socket.isOpen()) return;
-    if (left < pending) watch(socket, progress, stall, left);
+    if (!socket.isOpen() || socket.tcp.destroyed) return;
+    if (bytesLeft(socket.tcp) > before) watch(socket, progress, stall);
     else progress.onStall();
   });
 }
 
-/** What the kernel has not taken. One large write counts as whole in the stream, not in its handle. */
-function pendingBytes(tcp: Socket): number {
-  const { _handle: handle, writableLength } = tcp as Socket & Handled;
-  return handle?.writeQueueSize ?? writableLength;
+/**
+ * What has left. What has not would not do: a large write counts as whole in the stream while parts of it
+ * leave, and in the handle only when what stands before it has left.
+ */
+function bytesLeft(tcp: Socket): number {
+  const { _handle: handle } = tcp as Socket & Handled;
+  if (handle?.writeQueueSize === undefined) return tcp.bytesWritten - tcp.writableLength;
+  return handle.bytesWritten - handle.writeQueueSize;
 }
 
-/** What Node's own socket timeout looks at, too, to see whether bytes still leave. */
+/** What the kernel was given and has not taken; Node's own socket timeout looks at it, too. */
 interface Handled {
-  readonly _handle?: { readonly writeQueueSize?: number } | null;
+  readonly _handle?: { readonly bytesWritten: number; readonly writeQueueSize?: number } | null;
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type Server } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { type AttachOptions, attach, Node } from '@trunkline/server';
@@ -80,6 +80,51 @@ test('when the door is taken off, everything is as it was before', async () => {
   expect(seen).toEqual(['own /emulation']);
   await attached(http);
   expect((await ask(`${url}/emulation`, { ...POSTED, body: '{' })).status).toBe(400);
+});
+
+/** A stream on that server that has connected, and how its commands are posted. */
+async function streamOn(url: string, token = 'acme/ada') {
+  const stream = httpRequest(`${url}/connection/http_stream`, { ...POSTED, agent: false });
+  stream.on('error', () => {});
+  stream.end(JSON.stringify({ id: 1, connect: { token } }));
+  const [response] = (await once(stream, 'response')) as [IncomingMessage];
+  response.on('error', () => {});
+  const [text] = await once(response, 'data');
+  const { session, node } = JSON.parse(String(text)).connect;
+  const body = JSON.stringify({ session, node, data: '{"id":2,"rpc":{}}' });
+  const post = async () => (await ask(`${url}/emulation`, { ...POSTED, body })).status;
+  return { stream, post };
+}
+
+test('streams that outlive their door can still say something; then nothing of it is left', async () => {
+  const { http, url } = await listen();
+  const { node, door } = await attached(http);
+  const [first, second] = [await streamOn(url), await streamOn(url)];
+  door.detach();
+  door.detach();
+  expect((await ask(`${url}/connection/http_stream`, POSTED)).status).toBe(418);
+  expect((await ask(`${url}/connection/sse`, POSTED)).status).toBe(418);
+  expect([await first.post(), await second.post()]).toEqual([204, 204]);
+  first.stream.destroy();
+  await expect.poll(() => node.emulated.size).toBe(1);
+  expect(await second.post()).toBe(204);
+  second.stream.destroy();
+  await expect.poll(() => Object.hasOwn(http, 'emit')).toBe(false);
+  expect(await second.post()).toBe(418);
+});
+
+test('a door that is put on meanwhile has its paths; what the old one has left gives way', async () => {
+  const { http, url } = await listen();
+  const old = await attached(http);
+  const before = await streamOn(url);
+  old.door.detach();
+  const next = await attached(http);
+  const after = await streamOn(url);
+  expect(next.node.stats().connections).toBe(1);
+  expect(await after.post()).toBe(204);
+  next.door.detach();
+  after.stream.destroy();
+  await expect.poll(before.post).toBe(204);
 });
 
 test('who takes our place, as tracers do, goes on seeing all; without a door all passes', async () => {

@@ -1,6 +1,8 @@
 import { sealEvent, sendEvent } from '@trunkline/server';
 import { Session } from '@trunkline/server/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import { publicationPush } from '../src/protocol/reply.ts';
+import { WaitingLines } from '../src/waiting-lines.ts';
 import { acme, serve, type TestServer, userChannel, type WireLine } from './harness.ts';
 
 /** A way out that is as slow as the test wants it to be. */
@@ -149,4 +151,14 @@ test('progress that asks for a refresh of tables never gives way', async () => {
     server.node.limits,
   );
   expect(sealed).not.toHaveProperty('conflationKey');
+});
+
+test('a room that is called like the number of another channel has its own progress', async () => {
+  const waiting = new WaitingLines();
+  const progress = { data: '{}', offset: 1, conflationKey: 'import' };
+  const room = publicationPush({ wireName: '5', number: 7 }, progress, false);
+  const other = publicationPush({ wireName: 'chat:1', number: 5 }, progress, true);
+  waiting.add(room);
+  expect(waiting.makeWay(other)).toBe(false);
+  expect(waiting.makeWay(publicationPush({ wireName: '5', number: 7 }, progress, true))).toBe(true);
 });

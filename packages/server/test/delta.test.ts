@@ -3,6 +3,7 @@ import type { Subscription } from 'centrifuge';
 import fc from 'fast-check';
 import { applyDelta } from 'fossil-delta';
 import { describe, expect, test } from 'vitest';
+import { Deltas } from '../src/deltas.ts';
 import { deltaBetween, MAX_DELTA_BYTES } from '../src/protocol/delta.ts';
 import {
   acme,
@@ -96,6 +97,33 @@ test('a change inside a character, which would cut it, is sent in full', () => {
 test('what costs too much to compare is sent in full', () => {
   const large = JSON.stringify('x'.repeat(MAX_DELTA_BYTES));
   expect(deltaBetween(large, large)).toBeNull();
+});
+
+test('who has used up the time for deltas has whole payloads, and its limit counts', () => {
+  let exceeded = 0;
+  const deltas = new Deltas(0.001, () => (exceeded += 1));
+  const [a, b, c] = ['a', 'b', 'c'].map((end) => ({
+    data: JSON.stringify('x'.repeat(5_000) + end),
+    offset: 1,
+  }));
+  expect(deltas.from(a?.data ?? '', b ?? { data: '', offset: 0 })).not.toBeNull();
+  expect(deltas.from(b?.data ?? '', c ?? { data: '', offset: 0 })).toBeNull();
+  expect(exceeded).toBe(1);
+  // what has been found costs nothing more
+  expect(deltas.from(a?.data ?? '', b ?? { data: '', offset: 0 })).not.toBeNull();
+});
+
+test('payloads that are made to be slow to compare cost no more than that', async () => {
+  const open = { ...rooms['*'], publish: 'members', payload: 'json' } as const;
+  const server = await serve({ rooms: { '*': open }, limits: { deltaMsPerSecond: 5 } });
+  const client = await connected(server, 'acme/ada');
+  await client.ask(2, { subscribe: subscribing });
+  for (let n = 1; n <= 60; n += 1) {
+    const slow = (n % 2 === 0 ? 'x'.repeat(17) : `${'x'.repeat(16)}y`).repeat(900);
+    await server.node.publish(room, JSON.stringify(slow));
+  }
+  await pubOf(client, 60);
+  expect(server.node.stats().limits.deltaMsPerSecond).toBeGreaterThan(0);
 });
 
 interface WirePublication {

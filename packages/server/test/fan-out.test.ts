@@ -243,3 +243,15 @@ test('words that find no room cost one place, however the subscribers change', a
   await turn();
   expect(lost).toEqual([50]);
 });
+
+test('a burst of small events to a large room is within what a tenant may have waiting', async () => {
+  const { node } = await serve({
+    limits: { ...unlimited, fanOutBytesPerSecond: Infinity, fanOutBurstBytes: Infinity },
+  });
+  const crowd = new Crowd(node);
+  await crowd.join(acme, 2_000);
+  for (let n = 0; n < 200; n += 1)
+    void node.publish(allChannel(), `{"n":${n},"text":"a small event"}`);
+  await crowd.until(200 * 2_000);
+  expect(node.stats().limits.maxFanOutBacklogBytes).toBe(0);
+});

@@ -1,6 +1,6 @@
 // The CSRF table: origin × cookie × Sec-Fetch-Site × endpoint × content type, with the exact answers.
 import { describe, expect, test } from 'vitest';
-import { fromToken, serve, type TestServer } from './harness.ts';
+import { fromToken, serve, type TestServer, upgrade } from './harness.ts';
 import { type Asked, ask, JSON_TYPE, RawStream, streaming } from './raw-stream.ts';
 
 const CONNECT = '{"id":1,"connect":{"token":"acme/ada"}}';
@@ -136,6 +136,27 @@ describe("with origins: ['*']", () => {
     const server = await serve({}, { origins: ['*'] });
     for (const { status } of await answersTo(server, sender)) expect(status).toBe(403);
     expect(server.node.stats().counts.connectionsOpened).toBe(0);
+  });
+
+  test.each<[string, string, boolean]>([
+    ['Basic YWRhOnNlY3JldA==', 'https://evil.test', false],
+    ['basic YWRhOnNlY3JldA==', 'null', false],
+    ['Digest username="ada"', 'https://evil.test', false],
+    ['Negotiate secret', 'https://evil.test', false],
+    ['NTLM secret', 'https://evil.test', false],
+    ['Bearer secret', 'https://evil.test', true],
+    ['Basically secret', 'https://evil.test', true],
+    ['Basic YWRhOnNlY3JldA==', 'own', true],
+  ])('%s of a page of %s: %s', async (authorization, origin, isIn) => {
+    const server = await serve({}, { origins: ['*'] });
+    const headers = { ...headersOf(server, { origin }), authorization };
+    const posted = { ...JSON_TYPE, ...headers };
+    expect((await ask(server.httpUrl + EVENTS, { headers })).status).toBe(isIn ? 200 : 403);
+    for (const [path, body, status] of POSTS) {
+      const answer = await ask(server.httpUrl + path, { method: 'POST', headers: posted, body });
+      expect([path, answer.status]).toEqual([path, isIn ? status : 403]);
+    }
+    expect((await upgrade(server.url, headers)).status).toBe(isIn ? 101 : 403);
   });
 });
 

@@ -130,3 +130,15 @@ test("one tenant's publication does not reach a room of the same name next door"
   await cleo.publication('own');
   expect(cleo.pushed).toEqual(['own']);
 });
+
+test('a carriage return between the tokens of a payload reaches nobody: it would end a server-sent event', async () => {
+  const open = { authorize: () => true, publish: 'members', payload: 'json' } as const;
+  const server = await serve({ rooms: { '*': open } });
+  const client = await connected(server, 'acme/ada');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  client.send('{"id":3,"publish":{"channel":"chat:1","data":{"x":\r1,\r"y":"\\r"}}}');
+  const { push } = await client.line((line) => line.push?.pub !== undefined);
+  expect(push?.pub?.data).toEqual({ x: 1, y: '\r' });
+  expect(client.frames.join('')).not.toContain('\r');
+  await expect(server.node.publish(roomChannel('chat:1'), '{"x":\r1}')).rejects.toThrow('one line');
+});

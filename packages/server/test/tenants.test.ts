@@ -15,7 +15,12 @@ afterEach(() => {
 
 function started(limitsFor: (tenantId: string) => Partial<TenantLimits> | undefined) {
   const errors: unknown[] = [];
-  const tenants = new Tenants(defaultLimits, limitsFor, (error) => errors.push(error));
+  const tenants = new Tenants({
+    limits: defaultLimits,
+    limitsFor,
+    onError: (error) => errors.push(error),
+    onExceeded: () => {},
+  });
   tenants.start();
   return { tenants, errors };
 }

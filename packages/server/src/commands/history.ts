@@ -3,7 +3,7 @@ import type { History, Publication } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
 import type { HistoryRequest, RecoverRequest } from '../protocol/command.ts';
 import { historyReply, publicationBody } from '../protocol/reply.ts';
-import { ReplyBudget } from '../recovery.ts';
+import { ReplyBudget, sizeOf } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { requireReader } from './authorize.ts';
@@ -56,17 +56,14 @@ function before(
 function fitting(session: Session, publications: readonly Publication[]): readonly string[] {
   const { limits } = session.node;
   const budget = new ReplyBudget(itemBytes(session));
-  const bodies: string[] = [];
-  const end = publications.findIndex((publication, index) => {
-    const body = publicationBody(publication);
-    if (index >= limits.maxHistoryPublications || !budget.take([body])) return true;
-    bodies.push(body);
-    return false;
-  });
-  if (end < 0) return bodies;
+  const end = publications.findIndex(
+    (publication, index) =>
+      index >= limits.maxHistoryPublications || !budget.take(sizeOf([publication])),
+  );
+  if (end < 0) return publications.map(publicationBody);
   const limit = end < limits.maxHistoryPublications ? 'maxRecoveryBytes' : 'maxHistoryPublications';
   session.node.exceeded(limit, { client: session.id });
   // None at all would look as if there were none.
   if (end === 0) throw protocolErrors.tooManyRequests;
-  return bodies;
+  return publications.slice(0, end).map(publicationBody);
 }

@@ -225,7 +225,9 @@ function decodePublish(id: number, request: Fields, text: string): Command {
   if (isMap || readString(request, 'key')) {
     return { method: 'refused', id, error: protocolErrors.notAvailable };
   }
-  const data = memberText(memberText(text, 'publish') ?? '{}', 'data');
+  const payload = memberText(memberText(text, 'publish') ?? '{}', 'data');
+  // Mere space in JSON, but an end of line to receivers of server-sent events.
+  const data = payload?.replaceAll('\r', ' ');
   return { method: 'publish', id, request: { channel, ...(data === undefined ? {} : { data }) } };
 }
 

@@ -19,8 +19,9 @@ export class Line {
 
 /**
  * Throws a `TypeError` for what is no payload: lines are what a frame is made of, and one with more
- * than one would break its receivers, again on each recovery.
+ * than one would break its receivers, again on each recovery. Server-sent events end at a carriage
+ * return, too.
  */
 export function requireOneLine(data: string): void {
-  if (data === '' || data.includes('\n')) throw new TypeError('data must be JSON on one line');
+  if (data === '' || /[\r\n]/.test(data)) throw new TypeError('data must be JSON on one line');
 }

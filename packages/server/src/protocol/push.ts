@@ -1,7 +1,13 @@
 import type { PresenceChange, Publication } from '../broker/broker.ts';
-import { deltaFrom } from './delta.ts';
 import type { Line } from './line.ts';
-import { channelPush, deltaBody, presenceChangePush, publicationPush, textBody } from './reply.ts';
+import {
+  type ChannelNames,
+  channelPush,
+  deltaBody,
+  presenceChangePush,
+  publicationPush,
+  textBody,
+} from './reply.ts';
 
 /** How one subscription wants its publications. */
 export interface PushForm {
@@ -9,13 +15,6 @@ export interface PushForm {
   readonly isCompact: boolean;
   /** As text, or as what changed since the publication before (protocol, section 15). */
   readonly isDelta: boolean;
-}
-
-/** What a channel is called in pushes. */
-export interface ChannelNames {
-  readonly wireName: string;
-  /** Stands for the name where that was agreed on; no two channels of a node have the same. */
-  readonly number: number;
 }
 
 /** How a subscription has them that wants nothing special. */
@@ -30,38 +29,45 @@ export function pushForm({ isCompact, isDelta }: PushForm): PushForm {
   return isDelta ? DELTA_ONLY : PLAIN;
 }
 
+/** Whoever finds deltas. */
+export interface DeltaSource {
+  /** What turns a payload into a publication's; `null`: send it in full. */
+  from(base: string, publication: Publication): string | null;
+}
+
 /** Where each form's line is kept. */
 const COMPACT = 1;
 const TEXT = 2;
 const DELTA = 4;
 
-/**
- * One publication on its way to a channel's subscribers: encoded once for each form in which somebody
- * wants it, and not at all in the others.
- */
+/** One publication on its way to a channel's subscribers: encoded once for each form that is wanted. */
 export class PublicationPush {
   readonly #names: ChannelNames;
   readonly #publication: Publication;
+  readonly #deltas: DeltaSource;
   readonly #lines: (Line | undefined)[] = [];
   /** What the deltas that are kept build on: with the same history, all build on the same. */
   #base: string | null = null;
 
-  constructor(names: ChannelNames, publication: Publication) {
+  constructor(names: ChannelNames, publication: Publication, deltas: DeltaSource) {
     this.#names = names;
     this.#publication = publication;
+    this.#deltas = deltas;
   }
 
-  /** As most have it. */
+  /** As most have it; its size is what a delivery weighs, whatever the form. */
   get plain(): Line {
-    return (this.#lines[0] ??= publicationPush(this.#names.wireName, this.#publication));
+    return (this.#lines[0] ??= publicationPush(this.#names, this.#publication, false));
   }
 
   /** In one subscription's form. `base`: the text that its client has; `null`: none. */
   lineIn({ isCompact, isDelta }: PushForm, base: string | null): Line {
     const name = isCompact ? this.#names.number : this.#names.wireName;
     const place = isCompact ? COMPACT : 0;
-    if (!isDelta) return (this.#lines[place] ??= publicationPush(name, this.#publication));
-    const delta = base === null ? null : deltaFrom(base, this.#publication);
+    if (!isDelta) {
+      return (this.#lines[place] ??= publicationPush(this.#names, this.#publication, isCompact));
+    }
+    const delta = base === null ? null : this.#deltas.from(base, this.#publication);
     // Of a delta's bases none may give way to a newer one: these lines have no conflation key.
     if (delta === null) {
       return (this.#lines[place | TEXT] ??= channelPush(name, 'pub', textBody(this.#publication)));

@@ -7,7 +7,9 @@ import { clientInfoBody } from './client-info.ts';
 import { Line } from './line.ts';
 
 /** The server's ping; the client answers with the same line. */
-export const PING: Line = new Line('{}');
+export function ping(): Line {
+  return new Line('{}');
+}
 
 /** How long something still lives, for a client that must refresh it before. */
 export interface Expiry {
@@ -129,11 +131,28 @@ export function errorReply(id: number, error: ProtocolError): Line {
   return new Line(`{"id":${id},"error":${body}}`);
 }
 
+/** What a channel is called in pushes. */
+export interface ChannelNames {
+  readonly wireName: string;
+  /** Stands for the name where that was agreed on; no two channels of a node have the same. */
+  readonly number: number;
+}
+
 /** A publication as it is pushed to every subscriber of a channel: encoded once. */
-export function publicationPush(name: string | number, publication: Publication): Line {
+export function publicationPush(
+  { wireName, number }: ChannelNames,
+  publication: Publication,
+  isCompact: boolean,
+): Line {
   const { conflationKey: key } = publication;
-  const conflationKey = key === undefined ? undefined : `${name}\n${key}`;
-  return channelPush(name, 'pub', publicationBody(publication), conflationKey);
+  // By its number in both forms: a room may be called like another's number.
+  const conflationKey = key === undefined ? undefined : `${number} ${key}`;
+  return channelPush(
+    isCompact ? number : wireName,
+    'pub',
+    publicationBody(publication),
+    conflationKey,
+  );
 }
 
 /** Tells subscribers who came or went: encoded once. */
