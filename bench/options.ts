@@ -13,7 +13,7 @@ export interface Options extends Plan {
 }
 
 const MIN_ROUNDS = 3;
-const thorough = { slices: 4, effort: { warmMs: 200, measureMs: 600 } };
+const thorough = { slices: 3, effort: { warmMs: 200, measureMs: 600 } };
 const hasty = { slices: 2, effort: { warmMs: 200, measureMs: 400 } };
 const profiling = {
   slices: 1,

@@ -18,6 +18,8 @@ export interface PeerEntry {
 /** A command to put in front of a file, or why there is none. */
 type Program = { readonly command: readonly string[] } | { readonly problem: string };
 
+/** The engine alone. */
+export const OWN = 'trunkline';
 /** What everything else is a multiple of: one prebuilt frame, written to each socket. */
 export const CEILING = 'ws-prebuilt';
 /** Socket.IO as NestJS sets it up: what the goals are ratios to. */
@@ -25,7 +27,7 @@ export const RIVAL = 'nestjs-socket.io';
 
 /** All of them, in the order of the tables. */
 export const peers: readonly PeerEntry[] = [
-  entry('trunkline', 'centrifuge'),
+  entry(OWN, 'centrifuge'),
   entry('nestjs-trunkline', 'centrifuge'),
   entry(CEILING, 'plain'),
   entry('ws', 'plain'),

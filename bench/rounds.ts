@@ -1,4 +1,4 @@
-import type { PeerEntry } from './peers.ts';
+import { CEILING, OWN, type PeerEntry, RIVAL } from './peers.ts';
 import { hottest } from './report/hottest.ts';
 import { asText } from './report/table.ts';
 import { type Effort, isQuiet, type Measures, type Scenario } from './scenarios/scenario.ts';
@@ -31,17 +31,31 @@ export interface Plan {
 /** Runs everything, round by round, each with new processes. */
 export async function* runAll(plan: Plan): AsyncGenerator<Run> {
   for (let round = 1; round <= plan.rounds; round += 1) {
-    const turn = { ...plan, peers: rotated(plan.peers, round - 1) };
     for (const group of groupsOf(plan.scenarios)) {
       const [first] = group;
-      if (first.audience) yield* together(turn, round, group, first.audience);
-      else yield* oneByOne(turn, round, first);
+      for (const few of companiesOf(plan.peers)) {
+        const turn = { ...plan, peers: rotated(few, round - 1) };
+        if (first.audience) yield* together(turn, round, group, first.audience);
+        else yield* oneByOne(turn, round, first);
+      }
     }
   }
 }
 
+/** Servers that are up at once: with more of them each finds its core's caches cold at its turn. */
+const TOGETHER = 3;
+
+/** Those that the goals compare are together. */
+function companiesOf(all: readonly PeerEntry[]): PeerEntry[][] {
+  const isCompared = ({ name }: PeerEntry) => [OWN, CEILING, RIVAL].includes(name);
+  const ordered = [...all.filter(isCompared), ...all.filter((peer) => !isCompared(peer))];
+  return Array.from({ length: Math.ceil(ordered.length / TOGETHER) }, (_, n) =>
+    ordered.slice(n * TOGETHER, (n + 1) * TOGETHER),
+  );
+}
+
 /**
- * All servers of an audience are up at once and take turns at each work: the machine's speed drifts
+ * A few servers of an audience are up at once and take turns at each work: the machine's speed drifts
  * from minute to minute, and what is compared must be of the same second.
  */
 async function* together(

@@ -51,8 +51,8 @@ function introduction({ conditions, rounds, slices }: Measured): string {
     : 'server and load not pinned to cores';
   return [
     'What a Trunkline server costs beside what people use today, measured side by side by `npm run bench`.',
-    'In each round all servers are up, each in a process of its own, and do the same work in turns of less',
-    'than a second, so that the same seconds of the machine are compared. The main figure is the server’s own',
+    'In each round three servers at a time are up, each in a process of its own, and do the same work in turns of',
+    'less than a second, so that the same seconds of the machine are compared. The main figure is the server’s own',
     'CPU time per million deliveries, which the load cannot distort; rates stand beside the cores that the load',
     `used, and near 1 they are the load’s. Cells are median [lowest..highest] of ${rounds} rounds with ${slices} turns`,
     'each, the columns × the median of each turn’s ratio. Turns during which other processes used more than a',
