@@ -17,8 +17,8 @@ interface Result {
   readonly isMet: boolean;
 }
 
-/** Those that the goals are for. */
-const judged = ['trunkline', 'nestjs-trunkline'] as const;
+/** Those that the goals are for, and what can be reached here at all. */
+const judged = ['trunkline', 'nestjs-trunkline', CEILING] as const;
 
 const goals: readonly Goal[] = [
   atMost(0.65, RIVAL, 'room-1000', 'a room of 1,000, one event at a time'),

@@ -16,6 +16,20 @@ export interface Measured {
   readonly runs: readonly Run[];
 }
 
+/** What `--profile` has shown, in words; to be read again with every whole run. */
+const WHERE_IT_GOES = `Where a goal is missed, \`--profile\` shows where the time goes (2026-11-25, the same machine):
+
+- **Rooms of 1,000 and of 9,000**: 84 % of it is \`writeBuffer\`, the kernel's send with what it sets off on loopback; no
+  function of ours has 4 %. A room of 9,000 costs what the ceiling costs, and the ceiling itself misses the goal here.
+  The same holds for the p99 at 36 events/s, which is the time of a thousand sends.
+- **1,000 rooms of 10**: 68 % kernel, and each event is shared by ten only: an envelope, a place in the history, a
+  group for the fan-out, about 10 µs in all.
+- **9,000 single users**: 49 % kernel; those 10 µs for each delivery. History is a fifth of them, the bounded wait for
+  the broker another, printing the event and its id a third.
+- **Connecting**: \`ws\` alone, with its handshake, costs a third of what a connect to Socket.IO does, and is all that the
+  goal would leave. The rest is spread thin: the connect command, \`authenticate\` with its bounds, two channels with
+  history and position, garbage (a tenth).`;
+
 /** docs/benchmarks.md. */
 export function pageOf(measured: Measured): string {
   const { scenarios, peers, runs } = measured;
@@ -35,8 +49,11 @@ export function pageOf(measured: Measured): string {
     '![CPU per delivery by server](bench.svg)',
     '## Goals',
     asMarkdown(goalRows(runs)),
+    WHERE_IT_GOES,
     '## Cost against size',
     '![CPU per delivery and memory per connection at 100, 1,000 and 9,000](bench-size.svg)',
+    'Memory is flat. CPU per delivery doubles between 1,000 and 9,000 connections for everybody, C++ included: their\n' +
+      'sockets no longer fit into the caches, and most of a delivery is waiting for memory in the kernel.',
     '## All figures',
     ...sections,
   ];
@@ -110,7 +127,7 @@ export function summaryOf({ conditions, scenarios, runs }: Measured): string {
   return [
     '![Server CPU per delivery, by server](docs/bench.svg)',
     asMarkdown(table),
-    `Both in NestJS, ${node}, ${machine}, ${date}, \`${command}\`: [all figures](docs/benchmarks.md).`,
+    `Both in NestJS, Node.js ${node}, ${machine}, ${date}, \`${command}\`: [all figures](docs/benchmarks.md).`,
   ].join('\n\n');
 }
 

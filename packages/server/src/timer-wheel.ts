@@ -26,7 +26,8 @@ const MAX_RINGS = 500;
  */
 export class TimerWheel {
   readonly #spokes = new Map<number, Spoke>();
-  #next: Spoke | null = null;
+  /** When the timer fires: no later than the first alarm is due, and perhaps for nothing. */
+  #firesAt = Infinity;
   #timer: NodeJS.Timeout | undefined;
   readonly #onTimer: () => void;
 
@@ -45,7 +46,7 @@ export class TimerWheel {
     const spoke = this.#spokeAt(Math.ceil((performance.now() + delayMs) / GRAIN_MS) * GRAIN_MS);
     spoke.alarms.add(alarm);
     alarm.spoke = spoke;
-    if (!this.#next || spoke.dueAt < this.#next.dueAt) this.#wait(spoke);
+    if (spoke.dueAt < this.#firesAt) this.#waitFor(spoke.dueAt);
   }
 
   clear(alarm: Alarm): void {
@@ -55,7 +56,8 @@ export class TimerWheel {
     alarm.spoke = null;
     if (spoke.alarms.size > 0) return;
     this.#spokes.delete(spoke.dueAt);
-    if (spoke === this.#next) this.#waitForFirst();
+    // Looking for the first of those that are left costs more than one look too many.
+    if (this.#spokes.size === 0) this.#waitFor(Infinity);
   }
 
   #spokeAt(dueAt: number): Spoke {
@@ -64,19 +66,12 @@ export class TimerWheel {
     return spoke;
   }
 
-  #wait(spoke: Spoke): void {
-    this.#next = spoke;
+  #waitFor(dueAt: number): void {
     clearTimeout(this.#timer);
-    const delayMs = Math.max(0, spoke.dueAt - performance.now());
-    this.#timer = setTimeout(this.#onTimer, Math.min(Math.ceil(delayMs), MAX_TIMER_MS));
-  }
-
-  #waitForFirst(): void {
-    clearTimeout(this.#timer);
-    this.#next = null;
-    const first = Math.min(...this.#spokes.keys());
-    const spoke = this.#spokes.get(first);
-    if (spoke) this.#wait(spoke);
+    this.#firesAt = dueAt;
+    if (this.#spokes.size === 0) return;
+    const delayMs = Math.ceil(Math.max(0, dueAt - performance.now()));
+    this.#timer = setTimeout(this.#onTimer, Math.min(delayMs, MAX_TIMER_MS));
   }
 
   // What became due since the timer fired has not been read for. What is too much for a turn rings in
@@ -85,7 +80,8 @@ export class TimerWheel {
     try {
       this.#ringDue(until);
     } finally {
-      this.#waitForFirst(); // whatever an alarm has thrown, the others will be rung
+      // Whatever an alarm has thrown, the others will be rung.
+      this.#waitFor(Math.min(...this.#spokes.keys()));
     }
   }
 
