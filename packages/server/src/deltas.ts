@@ -31,6 +31,11 @@ export class Deltas {
     this.#time = new TokenBucket(msPerSecond, BURST_S * msPerSecond);
   }
 
+  /** Has nothing of its time been used lately? */
+  get isRested(): boolean {
+    return this.#time.isFull();
+  }
+
   /** What turns a payload into a publication's; `null`: send it in full. */
   from(base: string, publication: Publication): string | null {
     const earlier = this.#known.get(publication);

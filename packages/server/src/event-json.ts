@@ -36,8 +36,9 @@ function isPlain(value: unknown, depth: number): boolean {
   if (typeof value !== 'object') return !isUnserialisable(value);
   if (value === null) return true;
   if (depth === 0) return false;
+  if ('toJSON' in value) return false;
   if (Array.isArray(value)) return value.every((item) => isPlain(item, depth - 1));
-  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
   for (const key in value) {
     if (!isPlain((value as Record<string, unknown>)[key], depth - 1)) return false;
   }

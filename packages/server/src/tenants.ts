@@ -55,7 +55,8 @@ export class Tenant {
 
   /** Can it be forgotten without anybody getting more than is theirs? */
   get isIdle(): boolean {
-    return this.connections === 0 && this.#publishes.isFull() && this.#fanOut.isFull();
+    const isRested = this.#publishes.isFull() && this.#fanOut.isFull() && this.deltas.isRested;
+    return this.connections === 0 && isRested;
   }
 
   /** From here on these hold; what has been used stays used where the rates did not change. */

@@ -2,9 +2,10 @@ import { sealEvent } from '@trunkline/server';
 import type { Subscription } from 'centrifuge';
 import fc from 'fast-check';
 import { applyDelta } from 'fossil-delta';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Deltas } from '../src/deltas.ts';
 import { deltaBetween, MAX_DELTA_BYTES } from '../src/protocol/delta.ts';
+import { PublicationPush } from '../src/protocol/push.ts';
 import {
   acme,
   connected,
@@ -48,7 +49,7 @@ const letter = fc.oneof(
   ),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
 );
-const text = fc.array(letter, { maxLength: 400 }).map((letters) => letters.join(''));
+const text = fc.array(letter, { minLength: 40, maxLength: 400 }).map((letters) => letters.join(''));
 const edit = fc.record({
   at: fc.nat(),
   cut: fc.nat({ max: 6 }),
@@ -92,6 +93,23 @@ test('a change inside a character, which would cut it, is sent in full', () => {
     return delta === null;
   });
   expect(cut.length).toBeGreaterThan(0);
+});
+
+test('what saves less than it takes to say that it is a delta is sent in full', () => {
+  const base = JSON.stringify('a text that nobody would call long, with an end: 1');
+  const target = JSON.stringify('a text that nobody would call long, with an end: 2');
+  expect(deltaBetween(base, target)).not.toBeNull();
+  expect(deltaBetween(base.slice(24), target.slice(24))).toBeNull();
+});
+
+test('whether one goes as a delta is decided once, however many ask', () => {
+  const from = vi.fn<() => null>(() => null);
+  const names = { wireName: 'product:1', number: 1 };
+  const push = new PublicationPush(names, { data: state(2), offset: 2 }, { from });
+  const form = { isCompact: false, isDelta: true };
+  const lines = Array.from({ length: 3 }, () => push.lineIn(form, state(1)));
+  expect(new Set(lines).size).toBe(1);
+  expect(from).toHaveBeenCalledOnce();
 });
 
 test('what costs too much to compare is sent in full', () => {

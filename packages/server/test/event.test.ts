@@ -81,6 +81,11 @@ test.each<[string, unknown, string]>([
   ['a Set', [new Set()], 'data[0]'],
   ['a circle', circular, 'data.list[0].back'],
   ['the data itself', 1n, 'data'],
+  [
+    'what the toJSON of a list gives',
+    Object.assign([1], { toJSON: () => new Map() }),
+    'data[toJSON]',
+  ],
 ])('%s has none: the error names the place', (_name, data, path) => {
   expect(() => seal(withData(data))).toThrow(
     expect.objectContaining({

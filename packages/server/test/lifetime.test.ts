@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { defaultLimits } from '@trunkline/server';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Lifetime } from '../src/lifetime.ts';
+import { TimerWheel } from '../src/timer-wheel.ts';
 import { acme, connected, RawClient, serve } from './harness.ts';
 
 const fast = { pingIntervalMs: 60, pongTimeoutMs: 30 };
@@ -143,6 +146,25 @@ test.each([
   [{ hookTimeoutMs: Number.NaN }, 'hookTimeoutMs'],
 ])('a node refuses limits that cannot work: %j', async (limits, name) => {
   await expect(serve({ limits })).rejects.toThrow(name);
+});
+
+test('a new end after a stall of this process does not judge a pong that has not been read yet', async () => {
+  const close = vi.fn<() => void>();
+  const pinged = Promise.withResolvers<void>();
+  const node = { limits: { ...defaultLimits, ...fast }, wheel: new TimerWheel() };
+  const lifetime = new Lifetime({
+    node,
+    close,
+    exceeded: () => {},
+    sendPing: () => pinged.resolve(),
+  });
+  onTestFinished(() => lifetime.end());
+  lifetime.start();
+  await pinged.promise;
+  stall(fast.pongTimeoutMs + 20);
+  lifetime.expireAt(Date.now() + 60_000, 0);
+  expect(close).not.toHaveBeenCalled();
+  expect(lifetime.pong()).toBe(true);
 });
 
 test('an anonymous principal has no user channel', async () => {

@@ -22,6 +22,15 @@ test('lines that are written in one turn are one frame', async () => {
   expect(client.frames.slice(1).map((frame) => frame.split('\n').length)).toEqual([3, 1]);
 });
 
+test('a queue that is smaller than a turn may write is not overrun by one turn', async () => {
+  const server = await serve({ limits: { maxQueuedBytes: 8_192, maxRecoveryBytes: 2_048 } });
+  const client = await connected(server, 'acme/ada');
+  for (let n = 0; n < 6; n += 1) {
+    void server.node.publish(userChannel('ada'), JSON.stringify('x'.repeat(2_000)));
+  }
+  expect(await client.closed()).toBe(3008);
+});
+
 test('what was written before a close is sent before it', async () => {
   const { sessions, createSession } = watchSessions();
   const server = await serve({}, { createSession });

@@ -46,8 +46,10 @@ export class PublicationPush {
   readonly #publication: Publication;
   readonly #deltas: DeltaSource;
   readonly #lines: (Line | undefined)[] = [];
-  /** What the deltas that are kept build on: with the same history, all build on the same. */
+  /** What the delta that is kept builds on: with the same history, all build on the same. */
   #base: string | null = null;
+  /** `undefined`: nobody has asked yet. `null`: it goes in full. */
+  #delta: string | null | undefined;
 
   constructor(names: ChannelNames, publication: Publication, deltas: DeltaSource) {
     this.#names = names;
@@ -67,14 +69,20 @@ export class PublicationPush {
     if (!isDelta) {
       return (this.#lines[place] ??= publicationPush(this.#names, this.#publication, isCompact));
     }
-    const delta = base === null ? null : this.#deltas.from(base, this.#publication);
+    const delta = base === null ? null : this.#deltaFrom(base);
     // Of a delta's bases none may give way to a newer one: these lines have no conflation key.
     if (delta === null) {
       return (this.#lines[place | TEXT] ??= channelPush(name, 'pub', textBody(this.#publication)));
     }
     const line = () => channelPush(name, 'pub', deltaBody(this.#publication, delta));
-    this.#base ??= base;
     return base === this.#base ? (this.#lines[place | DELTA] ??= line()) : line();
+  }
+
+  #deltaFrom(base: string): string | null {
+    this.#base ??= base;
+    if (base !== this.#base) return this.#deltas.from(base, this.#publication);
+    if (this.#delta === undefined) this.#delta = this.#deltas.from(base, this.#publication);
+    return this.#delta;
   }
 }
 
