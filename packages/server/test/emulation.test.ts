@@ -2,10 +2,18 @@
 // ones get.
 import { once } from 'node:events';
 import { type ClientRequest, request as httpRequest } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { acme, serve, type TestServer, userChannel, watchSessions } from './harness.ts';
-import { answerTo, ask, emulate, JSON_TYPE, RawStream, streaming } from './raw-stream.ts';
+import {
+  answerTo,
+  ask,
+  emulate,
+  JSON_TYPE,
+  RawStream,
+  requestsBegun,
+  streaming,
+} from './raw-stream.ts';
 
 const rooms = { '*': { authorize: () => true, publish: 'members', payload: 'json' } } as const;
 /** So slow that nothing comes back during a test. */
@@ -17,6 +25,14 @@ const post = async (server: TestServer, body: string | Buffer, headers = {}) =>
     headers: { ...JSON_TYPE, ...headers },
     body,
   });
+
+/** For what takes a second by design. */
+const patient = { timeout: 5_000 };
+
+const connectionsOf = async ({ http }: TestServer) =>
+  await promisify((done: (error: Error | null, count: number) => void) =>
+    http.getConnections(done),
+  )();
 
 /** A POST whose body has not ended. */
 function begin(server: TestServer, body: string): ClientRequest {
@@ -225,14 +241,14 @@ test('a body that does not come gets 408 in connectDeadlineMs', async () => {
 
 test('so many bodies may be on their way at once; the slowest makes room after a second', async () => {
   const server = await serve({ limits: { maxUnauthenticated: 2 } });
+  const begun = requestsBegun(2);
   const [slowest, slow] = [begin(server, '{'), begin(server, '{')];
-  await sleep(50);
+  await begun;
   const busy = await post(server, '{}');
   expect(busy).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   expect(server.node.stats().limits.maxUnauthenticated).toBe(1);
-  await sleep(1_050);
   const evicted = answerTo(slowest);
-  expect((await post(server, '{}')).status).toBe(400);
+  await expect.poll(async () => (await post(server, '{}')).status, patient).toBe(400);
   expect((await evicted).status).toBe(408);
   slow.destroy();
 });
@@ -240,10 +256,11 @@ test('so many bodies may be on their way at once; the slowest makes room after a
 test('bodies that are given up in the middle leave nothing', async () => {
   const server = await serve({ limits: { maxUnauthenticated: 20 } });
   for (let round = 0; round < 5; round += 1) {
+    const begun = requestsBegun(20);
     const requests = Array.from({ length: 20 }, () => begin(server, '{"session":'));
-    await sleep(20);
+    await begun;
     for (const request of requests) request.destroy();
-    await sleep(20);
+    await expect.poll(async () => await connectionsOf(server)).toBe(0);
   }
   expect((await post(server, '{}')).status).toBe(400);
   expect(server.node.stats().limits.maxUnauthenticated).toBe(0);
@@ -278,8 +295,9 @@ test('POSTs that are on their way when the session ends get 404 and change nothi
   const stream = await streaming(server, 'acme/ada');
   const { session, node } = await stream.connected();
   const body = JSON.stringify({ session, node, data: '{"send":{"data":1}}' });
+  const begun = requestsBegun(10);
   const waiting = Array.from({ length: 10 }, () => begin(server, body.slice(0, -5)));
-  await sleep(50);
+  await begun;
   server.node.users.disconnect({ realm: acme, userId: 'ada' });
   expect(await stream.closed()).toBe(3503);
   for (const request of waiting) request.end(body.slice(-5));

@@ -1,10 +1,9 @@
 // Bodies that do not come: whose they are, and at whose cost there is room for others.
 import { type ClientRequest, request as httpRequest } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits } from '@trunkline/server';
 import { expect, onTestFinished, test } from 'vitest';
 import { serve, type TestServer } from './harness.ts';
-import { answerTo, ask, JSON_TYPE, streaming } from './raw-stream.ts';
+import { answerTo, ask, JSON_TYPE, requestsBegun, streaming } from './raw-stream.ts';
 
 const headersFrom = (address: string) => ({ ...JSON_TYPE, 'x-forwarded-for': address });
 
@@ -31,8 +30,9 @@ function begin(server: TestServer, address: string) {
 async function beginEach(server: TestServer, ...addresses: string[]) {
   const begun = [];
   for (const address of addresses) {
+    const isHere = requestsBegun(1);
     begun.push(begin(server, address));
-    await sleep(30);
+    await isHere;
   }
   return begun;
 }
@@ -44,9 +44,10 @@ test('one address full of bodies that do not come keeps nobody else out', async 
   const server = await serveBehindProxy({ maxUnauthenticated: 6, maxUnauthenticatedPerAddress: 4 });
   const stream = await streaming(server, 'acme/ada');
   const { session, node } = await stream.connected();
+  const isFull = requestsBegun(20);
   const attacking = setInterval(() => begin(server, '192.0.2.66'), 5);
   onTestFinished(() => clearInterval(attacking));
-  await sleep(200);
+  await isFull;
   for (let id = 2; id < 52; id += 1) {
     const body = JSON.stringify({ session, node, data: JSON.stringify({ id, rpc: {} }) });
     expect((await post(server, '192.0.2.1', body)).status).toBe(204);
@@ -67,8 +68,8 @@ test('an address with too many gets 429, until its own slowest has taken a secon
   const refused = await post(server, '192.0.2.66');
   expect(refused).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
   expect(server.node.stats().limits.maxUnauthenticatedPerAddress).toBe(1);
-  await sleep(1_050);
-  expect((await post(server, '192.0.2.66')).status).toBe(400);
+  const again = async () => (await post(server, '192.0.2.66')).status;
+  await expect.poll(again, { timeout: 5_000 }).toBe(400);
   expect(await slowest?.status).toBe(408);
   for (const body of [other, ...slow]) {
     body?.request.end('}');

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { frameText, RawPeer, type TestServer, type WireLine } from './harness.ts';
@@ -24,6 +25,19 @@ export async function ask(url: string, { method = 'GET', headers = {}, body }: A
   const request = httpRequest(url, { method, headers, agent: false });
   request.end(body);
   return await answerTo(request);
+}
+
+/** Resolves when Node has handed on so many requests more, whatever has become of their bodies. */
+export async function requestsBegun(count: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let begun = 0;
+  const onRequest = () => {
+    begun += 1;
+    if (begun === count) resolve();
+  };
+  subscribe('http.server.request.start', onRequest);
+  await promise;
+  unsubscribe('http.server.request.start', onRequest);
 }
 
 /** The answer to a request that is already on its way. */
