@@ -33,7 +33,7 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node(-options)?|hub|fan-out|following|connections|emulated-sessions|users|presences|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
+      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|users|presences|members|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
       `${doors}|session|subscriptions?|inbox|command-queue|client-rates|lifetime|commands/.*|recovery|expiry|outbox|waiting-lines|reply-space|(stream-)?transport|watched-write`,
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
@@ -70,6 +70,7 @@ module.exports = {
       'node_modules/ws/',
       '^packages/server/src/(upgrade|transport)\\.ts$',
     ),
+    only('only-the-audit-knows-pino', 'node_modules/pino/', '^packages/server/src/audit-pino\\.ts$'),
     only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
     only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
     only('only-client-knows-centrifuge', 'node_modules/centrifuge/', '^packages/client/src/'),

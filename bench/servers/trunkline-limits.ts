@@ -37,14 +37,17 @@ const roomsOf = ({ claims }: Principal): string[] => {
   return room === '' ? [] : [room];
 };
 
+type EngineOptions = Required<
+  Pick<NodeOptions, 'authenticate' | 'roomsOf' | 'limits' | 'log' | 'audit'>
+>;
+
 /** The engine's options, alike with and without NestJS. */
-export function engineOptions({
-  keepsLimits = false,
-}: ServerSetup): Required<Pick<NodeOptions, 'authenticate' | 'roomsOf' | 'limits' | 'log'>> {
+export function engineOptions({ keepsLimits = false }: ServerSetup): EngineOptions {
   return {
     authenticate,
     roomsOf,
     limits: keepsLimits ? doorLimits : raisedLimits,
     log: { info: () => {}, warn: () => {}, error: console.error },
+    audit: { record: () => {} },
   };
 }

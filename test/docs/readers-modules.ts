@@ -31,6 +31,21 @@ export const readersModules: Readonly<Record<string, string>> = {
     hasMember(chatId: string, userId: string): Promise<boolean>;
     members(chatId: string): Promise<string[]>;
   };`,
+  'chat-repository.ts': `export declare class ChatRepository {
+    hasMember(chatId: string, userId: string): Promise<boolean>;
+    membersOf(chatId: string): Promise<string[]>;
+    addMember(chatId: string, userId: string): Promise<void>;
+    removeMember(chatId: string, userId: string): Promise<void>;
+  }`,
+  'staff.ts': `export declare const staff: {
+    rolesOf(userId: string): Promise<string[] | null>;
+    setRoles(userId: string, roles: string[]): Promise<void>;
+    remove(userId: string): Promise<void>;
+  };`,
+  'support-views.ts': `export declare const supportViews: {
+    open(userId: string, tenantId: string): Promise<{ reason: string } | null>;
+  };`,
+  'audit-table.ts': `export declare const auditTable: { insert(row: object): Promise<void> };`,
   'report-job.ts': `export interface ReportJob {
     tenantId: string;
     userId: string;

@@ -151,6 +151,7 @@ async function start(setup: ServerSetup): Promise<string> {
     limits: setup.limits ?? {},
     limitsFor: (tenantId) => setup.tenants?.[tenantId],
     log: { info: () => {}, warn: () => {}, error: () => {} },
+    audit: { record: () => {} },
   });
   const trustedProxies = setup.trustedProxies ?? [];
   attachWith(http, node, { trustedProxies }, (init) => new TimedSession(init));

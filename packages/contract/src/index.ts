@@ -25,6 +25,7 @@ export {
   type ReceivedEvent,
   type RefreshSignal,
 } from './event.ts';
+export { CONNECTION_HEADER, TENANT_HEADER } from './headers.ts';
 export {
   isOperationEvent,
   isTerminal,
@@ -38,6 +39,14 @@ export {
   toPercentage,
 } from './operation.ts';
 export { CONNECTION_PATH, type FallbackPaths, fallbackPaths } from './paths.ts';
+export {
+  type Member,
+  type MemberList,
+  PRESENCE_CALL,
+  TYPING_CALL,
+  TYPING_EVENT,
+  type TypingSignal,
+} from './presence.ts';
 export {
   describeRealm,
   isRealm,

@@ -10,7 +10,7 @@ import {
 } from '@trunkline/contract';
 import type { Context } from './context.ts';
 
-/** The send does not say which tenant it is for, and nothing around it does. */
+/** The call does not say which tenant it is for, and nothing around it does. */
 export class TenantRequiredError extends Error {
   override readonly name = 'TenantRequiredError';
   readonly code = 'TENANT_REQUIRED';
@@ -29,37 +29,37 @@ export class TenantRequiredError extends Error {
 export class CrossTenantError extends Error {
   override readonly name = 'CrossTenantError';
   readonly code = 'CROSS_TENANT';
+  /** The method that was called. */
+  readonly method: string;
+  /** On whose behalf, and whom it addressed. */
+  readonly from: Realm;
+  readonly to: Realm;
 
   constructor(method: string, from: Realm, to: Realm) {
     super(
       `${method} was called on behalf of ${describeRealm(from)} and addresses ${describeRealm(to)}. ` +
         'If the platform itself does this, write runAsPlatform(() => …) around it.',
     );
+    this.method = method;
+    this.from = from;
+    this.to = to;
   }
 }
 
-/** An id that addresses nobody: missing, empty or malformed. */
+/** An id that addresses nobody: missing, empty, malformed or of the wrong kind. */
 export class InvalidAddressError extends TypeError {
   override readonly name = 'InvalidAddressError';
   readonly code = 'INVALID_ADDRESS';
 }
 
-/** A send's options have a field that does not exist: a wish that would be ignored in silence. */
+/** A call's options have a field that does not exist: a wish that would be ignored in silence. */
 export class InvalidOptionsError extends TypeError {
   override readonly name = 'InvalidOptionsError';
   readonly code = 'INVALID_OPTIONS';
 }
 
-/** Options of every send; those that do not name a tenant otherwise take `tenantId` too. */
-export const SEND_EVENT_OPTIONS: readonly string[] = ['idempotencyKey', 'required'];
-const SEND_OPTIONS: readonly string[] = [...SEND_EVENT_OPTIONS, 'tenantId'];
-
 /** Refuses unknown options: `{ roles }` that nobody reads would send to everyone. */
-export function checkOptions(
-  method: string,
-  options: object,
-  known: readonly string[] = SEND_OPTIONS,
-): void {
+export function checkOptions(method: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length === 0) return;
   throw new InvalidOptionsError(
@@ -93,6 +93,15 @@ export function userIdOf(method: string, userId: unknown): string {
   if (isUserId(id)) return id;
   throw new InvalidAddressError(
     `${method} needs a user id (a string of 1 to 128 bytes), got ${show(userId)}. It is never "everyone".`,
+  );
+}
+
+/** A room that users are in: not a role, which the principals bring along. */
+export function roomOf(method: string, room: unknown): string {
+  const address = typeof room === 'string' ? parseRoomAddress(room) : null;
+  if (address?.kind === 'room') return address.room;
+  throw new InvalidAddressError(
+    `${method} needs a room (1 to 128 of A-Z a-z 0-9 _ . : -), got ${show(room)}. Who has a role (tenant:{id}:{role}) is said by their principal.`,
   );
 }
 

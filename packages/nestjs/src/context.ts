@@ -12,15 +12,15 @@ export interface Context {
 }
 
 // Free functions (`runAs`, `currentPrincipal`) need one place that is the same for all of them.
-const storage = new AsyncLocalStorage<Context>();
+const storage = new AsyncLocalStorage<Context | undefined>();
 
 /** The context of this moment; `undefined` outside any request, hook or `runAs`. */
 export function currentContext(): Context | undefined {
   return storage.getStore();
 }
 
-/** Runs a function, and everything that it awaits, in a context. */
-export function runInContext<T>(context: Context, fn: () => T): T {
+/** Runs a function, and everything that it awaits, in a context; `undefined`: outside any. */
+export function runInContext<T>(context: Context | undefined, fn: () => T): T {
   return storage.run(context, fn);
 }
 

@@ -1,4 +1,5 @@
 import type {
+  AuditSink,
   Authenticate,
   Broker,
   DrainOptions,
@@ -6,7 +7,9 @@ import type {
   Limits,
   LimitsFor,
   Log,
+  NodeOptions,
   Principal,
+  Reauthorize,
   RoomRules,
   RpcHandlers,
   SendHandler,
@@ -39,16 +42,32 @@ interface PublishingOptions {
 interface CommonOptions {
   /** Reads the principal that the app's own guard has put on an HTTP request, at first use. */
   principalOf?(request: object): Principal | null | undefined;
-  /** Rules of rooms by pattern (`chat:*`), first match wins. No rule: no client enters on its own. */
+  /**
+   * Rules of rooms by pattern (`chat:*`), first match wins; providers with `@RoomPolicy` stand behind them.
+   * No rule: no client enters on its own.
+   */
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
   roomsOf?(principal: Principal): readonly string[] | Promise<readonly string[]>;
+  /**
+   * Reads again what a principal may: when `refreshPermissions` says that it has changed, and at least
+   * every `limits.reauthorizeIntervalMs`. `null` ends the connection. Default: `refreshPermissions` makes
+   * clients come back through `authenticate`.
+   */
+  reauthorize?: Reauthorize;
   /** Lets clients that offer it have channels by number in pushes. Default `false`. */
   channelCompaction?: boolean;
-  /** What clients may call, by method. Default: nothing, every call gets error 108. */
+  /** What clients may call, by method, beside the providers with `@OnCall`. Default: nothing. */
   rpc?: RpcHandlers;
   /** Takes what clients send without an answer. Default: nobody, it closes with 3508. */
   onSend?: SendHandler;
+  /** Where security events are put on record. Default: `pinoAudit()`, lines of JSON on standard output. */
+  audit?: AuditSink;
+  /**
+   * What happens when a delivery is about to leave its realm, which only a bug of this server can do: the
+   * connection is closed, or the whole process ends. Default `'close'`.
+   */
+  onIsolationViolation?: NonNullable<NodeOptions['onIsolationViolation']>;
   /** Limits that differ from the defaults. */
   limits?: Partial<Limits>;
   /** One tenant's limits that differ from these. Default: none do. */

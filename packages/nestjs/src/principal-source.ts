@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
 import {
   type AddressOf,
+  actingAsOf,
   addressBehind,
   checkPrincipal,
   describeError,
@@ -13,7 +14,7 @@ import {
 import { NODE, OPTIONS, type WebSocketModuleOptions } from './options.ts';
 
 /** An HTTP request as both platforms show it, as much of it as is needed here. */
-export type HttpRequest = Pick<IncomingMessage, 'headers' | 'url' | 'socket'> & {
+export type HttpRequest = Pick<IncomingMessage, 'headers' | 'method' | 'url' | 'socket'> & {
   originalUrl?: string;
 };
 
@@ -35,7 +36,7 @@ export class PrincipalSource {
 
   /** What the app's own guard has set so far; `null` without `principalOf`. */
   read(request: HttpRequest): Principal | null {
-    return valid(this.#options.principalOf?.(request));
+    return this.#recorded(request, valid(this.#options.principalOf?.(request)));
   }
 
   /** Asks `authenticate`; `null` with `principalOf`. Throws 503 when it cannot tell now. */
@@ -46,11 +47,28 @@ export class PrincipalSource {
     const late = () => new Error(`authenticate did not answer in ${hookTimeoutMs} ms`);
     const asking = (async () => await authenticate(this.#handshakeOf(request)))();
     try {
-      return valid(await withTimeout(asking, hookTimeoutMs, late));
+      return this.#recorded(request, valid(await withTimeout(asking, hookTimeoutMs, late)));
     } catch (error) {
       this.#node.log.error('hook_failed', { hook: 'authenticate', error: describeError(error) });
       throw new ServiceUnavailableException('Cannot tell who you are right now, try again');
     }
+  }
+
+  /** What staff looks at in a tenant is put on record, whether or not their page is connected. */
+  #recorded(request: HttpRequest, principal: Principal | null): Principal | null {
+    const by = principal ? actingAsOf(principal) : undefined;
+    if (!principal || !by) return principal;
+    const { realm, userId, expiresAt } = principal;
+    const [path = '/'] = (request.originalUrl ?? request.url ?? '/').split('?');
+    this.#node.audit({
+      action: 'support-view',
+      outcome: 'allowed',
+      realm,
+      userId,
+      address: this.#addressOf(request),
+      details: { by, expiresAt, method: request.method, path },
+    });
+    return principal;
   }
 
   #handshakeOf(request: HttpRequest): Handshake {

@@ -6,11 +6,11 @@ import {
   Injectable,
   type NestMiddleware,
 } from '@nestjs/common';
+import { CONNECTION_HEADER } from '@trunkline/contract';
 import type { Principal } from '@trunkline/server';
 import { type Context, currentContext, currentPrincipal, runInContext } from './context.ts';
 import { type HttpRequest, PrincipalSource } from './principal-source.ts';
 
-const CONNECTION_HEADER = 'x-trunkline-connection';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The context of one HTTP request: opened empty, its principal becomes known later. */

@@ -5,7 +5,6 @@ import {
   type DynamicModule,
   Global,
   Inject,
-  Logger,
   type MiddlewareConsumer,
   Module,
   type NestModule,
@@ -15,21 +14,14 @@ import {
 } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { APP_GUARD, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import {
-  attach,
-  type Log,
-  MemoryBroker,
-  Node,
-  type NodeOptions,
-  type RoomRule,
-  type RoomRules,
-  type RpcHandlers,
-} from '@trunkline/server';
+import { attach, MemoryBroker, Node } from '@trunkline/server';
 import { type Monitoring, startMonitoring } from '@trunkline/server/monitoring';
-import { runAs } from './context.ts';
+import { Calls } from './calls.ts';
+import { nodeOptions } from './node-options.ts';
 import { ConfigurationError, NODE, OPTIONS, type WebSocketModuleOptions } from './options.ts';
 import { PrincipalSource } from './principal-source.ts';
 import { RequestContextMiddleware, RequestPrincipalGuard } from './request-context.ts';
+import { RoomPolicies } from './room-policies.ts';
 import { WebSocketService } from './websocket.service.ts';
 
 /** What `WebSocketModule.forRoot` brings in: one node for the whole application. */
@@ -41,6 +33,8 @@ export class WebSocketCoreModule
   readonly #options: WebSocketModuleOptions;
   readonly #node: Node;
   readonly #adapterHost: HttpAdapterHost;
+  readonly #policies: RoomPolicies;
+  readonly #calls: Calls;
   #monitoring: Monitoring | undefined;
 
   constructor(
@@ -48,11 +42,15 @@ export class WebSocketCoreModule
     @Inject(NODE) node: Node,
     @Inject(HttpAdapterHost) adapterHost: HttpAdapterHost,
     @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(RoomPolicies) policies: RoomPolicies,
+    @Inject(Calls) calls: Calls,
   ) {
     refuseTwice(modules);
     this.#options = options;
     this.#node = node;
     this.#adapterHost = adapterHost;
+    this.#policies = policies;
+    this.#calls = calls;
   }
 
   static forRoot(options: WebSocketModuleOptions): DynamicModule {
@@ -72,6 +70,8 @@ export class WebSocketCoreModule
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    this.#policies.check();
+    this.#calls.open();
     this.#attach();
     const { monitoring } = this.#options;
     if (monitoring) this.#monitoring = await startMonitoring(this.#node, monitoring);
@@ -111,7 +111,9 @@ function coreModule(options: Provider, imports: DynamicModule['imports'] = []): 
     imports,
     providers: [
       options,
-      { provide: NODE, useFactory: startNode, inject: [OPTIONS] },
+      RoomPolicies,
+      Calls,
+      { provide: NODE, useFactory: startNode, inject: [OPTIONS, RoomPolicies, Calls] },
       PrincipalSource,
       { provide: APP_GUARD, useClass: RequestPrincipalGuard },
       WebSocketService,
@@ -120,33 +122,15 @@ function coreModule(options: Provider, imports: DynamicModule['imports'] = []): 
   };
 }
 
-async function startNode(options: WebSocketModuleOptions): Promise<Node> {
+async function startNode(
+  options: WebSocketModuleOptions,
+  policies: RoomPolicies,
+  calls: Calls,
+): Promise<Node> {
   checkOptions(options);
-  const node = new Node(nodeOptions(options));
+  const node = new Node(nodeOptions(options, { policies, calls }));
   await node.start();
   return node;
-}
-
-function nodeOptions(options: WebSocketModuleOptions): NodeOptions {
-  const { authenticate, broker, limits, limitsFor, rooms, rpc, onSend } = options;
-  const { channelCompaction = false } = options;
-  return {
-    authenticate: authenticate ?? (() => null),
-    log: options.log ?? nestLog(),
-    ...(broker ? { broker } : {}),
-    ...(limits ? { limits } : {}),
-    ...(limitsFor ? { limitsFor } : {}),
-    ...(rooms ? { rooms: asTheirPrincipals(rooms) } : {}),
-    channelCompaction,
-    ...(rpc ? { rpc: asTheirCallers(rpc) } : {}),
-    ...(onSend
-      ? {
-          onSend: (principal, data, context) =>
-            runAs(principal, () => onSend(principal, data, context)),
-        }
-      : {}),
-    roomsOf: (principal) => runAs(principal, () => options.roomsOf?.(principal) ?? []),
-  };
 }
 
 function checkOptions({ authenticate, broker, listen = true }: Partial<WebSocketModuleOptions>) {
@@ -160,38 +144,6 @@ function checkOptions({ authenticate, broker, listen = true }: Partial<WebSocket
       'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere.',
     );
   }
-}
-
-/** Every hook of the app runs as the principal that it decides about. */
-function asTheirPrincipals(rooms: RoomRules): RoomRules {
-  const wrapped = Object.entries(rooms).map(([pattern, rule]) => {
-    if (!rule.authorize) return [pattern, rule] as const;
-    const authorize: RoomRule['authorize'] = (principal, room, request) =>
-      runAs(principal, () => rule.authorize?.(principal, room, request) ?? false);
-    // The rule may be an instance of the app's: its other members stay where they are.
-    return [pattern, Object.assign(Object.create(rule) as RoomRule, { authorize })] as const;
-  });
-  return Object.fromEntries(wrapped);
-}
-
-function asTheirCallers(rpc: RpcHandlers): RpcHandlers {
-  const wrapped = Object.entries(rpc).map(([method, handler]) => {
-    const call: typeof handler = (principal, data, context) =>
-      runAs(principal, () => handler(principal, data, context));
-    return [method, call] as const;
-  });
-  return Object.fromEntries(wrapped);
-}
-
-function nestLog(): Log {
-  const logger = new Logger('Trunkline');
-  const text = (message: string, fields?: Record<string, unknown>) =>
-    fields ? `${message} ${JSON.stringify(fields)}` : message;
-  return {
-    info: (message, fields) => logger.log(text(message, fields)),
-    warn: (message, fields) => logger.warn(text(message, fields)),
-    error: (message, fields) => logger.error(text(message, fields)),
-  };
 }
 
 function refuseTwice(modules: ModulesContainer): void {

@@ -1,71 +1,35 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  type AppEvent,
-  type Channel,
-  channelKey,
-  isSameRealm,
-  PLATFORM,
-  type Realm,
-} from '@trunkline/contract';
-import {
-  checkIdempotencyKey,
-  type EventAddress,
-  type Node,
-  PayloadTooLargeError,
-  type Receipt,
-  type SealedEvent,
-  type SendEventOptions,
-  sealEvent,
-  sealRefreshSignal,
-  sendEvent,
-} from '@trunkline/server';
-import {
-  ambientRealm,
-  CrossTenantError,
-  checkOptions,
-  namedRealm,
-  roomAddressOf,
-  SEND_EVENT_OPTIONS,
-  userIdOf,
-} from './addressing.ts';
-import { type Context, currentContext } from './context.ts';
+import { type AppEvent, type Channel, type Member, PLATFORM } from '@trunkline/contract';
+import type { Cause, Node, Receipt, SendEventOptions } from '@trunkline/server';
+import { Addresses, type ServiceCall, type TenantOption } from './addresses.ts';
+import { checkOptions, roomOf } from './addressing.ts';
+import { currentContext } from './context.ts';
 import { NODE } from './options.ts';
+import { Sender } from './sender.ts';
+import type { RefreshOptions, RevocationOptions, TenantSender } from './tenant-sender.ts';
 
 /** How to send. */
-export interface SendOptions extends SendEventOptions {
-  /** The tenant, where the context does not give it. Another tenant than the context's rejects. */
-  readonly tenantId?: string;
-}
+export interface SendOptions extends SendEventOptions, TenantOption {}
 
-/** The sends, bound to one tenant: for workers, timers and whatever runs outside a request. */
-export interface TenantSender {
-  sendToUser<T extends string>(
-    userId: string,
-    event: AppEvent<T>,
-    options?: SendEventOptions,
-  ): Promise<Receipt>;
-  sendToTenant<T extends string>(event: AppEvent<T>, options?: SendEventOptions): Promise<Receipt>;
-  sendToRoom<T extends string>(
-    room: string,
-    event: AppEvent<T>,
-    options?: SendEventOptions,
-  ): Promise<Receipt>;
-  refreshTables(tables: readonly string[], options?: SendEventOptions): Promise<Receipt>;
-}
+const SEND_OPTIONS = ['idempotencyKey', 'required', 'volatile'];
+const REFRESH_OPTIONS = ['idempotencyKey', 'required', 'tenantId'];
 
 /**
- * Says what happened and whom it concerns. Every send resolves to a receipt when the broker has
- * answered, or says in the receipt that it did not; only a programmer's error rejects: a bad id
- * (`InvalidAddressError`), no tenant (`TenantRequiredError`), another tenant (`CrossTenantError`), a
- * bad event (`InvalidEventError`, `EventNotSerialisableError`, `PayloadTooLargeError`).
+ * Says what happened and whom it concerns, and who hears of it. Every send resolves to a receipt when
+ * the broker has answered, or says in the receipt that it did not; only a programmer's error rejects: a
+ * bad id (`InvalidAddressError`), no tenant (`TenantRequiredError`), another tenant (`CrossTenantError`),
+ * a bad event (`InvalidEventError`, `EventNotSerialisableError`, `PayloadTooLargeError`).
  */
 @Injectable()
 export class WebSocketService {
   readonly #node: Node;
+  readonly #addresses: Addresses;
+  readonly #sender: Sender;
 
   constructor(@Inject(NODE) node: Node) {
     this.#node = node;
+    this.#addresses = new Addresses(node);
+    this.#sender = new Sender(node);
   }
 
   /** To every connection of a user in one tenant: the option's, else the context's. */
@@ -74,11 +38,10 @@ export class WebSocketService {
     event: AppEvent<T>,
     options: SendOptions = {},
   ): Promise<Receipt> {
-    checkOptions('sendToUser', options);
-    const context = currentContext();
-    const target = { kind: 'user', userId: userIdOf('sendToUser', userId) } as const;
-    const realm = this.#realmOf('sendToUser', options, context);
-    return await this.#send({ realm, target }, event, options, context);
+    const call = serviceCall('sendToUser', options, [...SEND_OPTIONS, 'tenantId']);
+    const { realm, userId: id } = this.#addresses.user(userId, call);
+    const channel: Channel = { realm, target: { kind: 'user', userId: id } };
+    return await this.#sender.send(channel, event, options, call.context);
   }
 
   /** To every connection whose active tenant this is. */
@@ -87,10 +50,12 @@ export class WebSocketService {
     event: AppEvent<T>,
     options: SendEventOptions = {},
   ): Promise<Receipt> {
-    checkOptions('sendToTenant', options, SEND_EVENT_OPTIONS);
-    const context = currentContext();
-    const realm = namedRealm('sendToTenant', tenantId, context);
-    return await this.#send({ realm, target: { kind: 'all' } }, event, options, context);
+    const call = serviceCall('sendToTenant', options, SEND_OPTIONS);
+    const channel: Channel = {
+      realm: this.#addresses.tenant(tenantId, call),
+      target: { kind: 'all' },
+    };
+    return await this.#sender.send(channel, event, options, call.context);
   }
 
   /**
@@ -102,169 +67,130 @@ export class WebSocketService {
     event: AppEvent<T>,
     options: SendOptions = {},
   ): Promise<Receipt> {
-    checkOptions('sendToRoom', options);
-    const context = currentContext();
-    const channel = this.#roomChannel(room, options, context);
-    return await this.#send(channel, event, options, context);
+    const call = serviceCall('sendToRoom', options, [...SEND_OPTIONS, 'tenantId']);
+    const channel = this.#addresses.roomOrRole(room, call);
+    return await this.#sender.send(channel, event, options, call.context);
   }
 
-  /** To all of the platform's staff. Allowed from a tenant's context, and audited. */
+  /** To all of the platform's staff. Allowed from a tenant's context, and put on record. */
   async sendToPlatform<T extends string>(
     event: AppEvent<T>,
     options: SendEventOptions = {},
   ): Promise<Receipt> {
-    checkOptions('sendToPlatform', options, SEND_EVENT_OPTIONS);
+    const { context } = serviceCall('sendToPlatform', options, SEND_OPTIONS);
     const channel: Channel = { realm: PLATFORM, target: { kind: 'all' } };
-    return await this.#send(channel, event, options, currentContext());
+    return await this.#sender.send(channel, event, options, context);
   }
 
   /** Makes every page of the tenant that shows one of these tables refetch it. */
-  async refreshTables(tables: readonly string[], options: SendOptions = {}): Promise<Receipt> {
-    checkOptions('refreshTables', options);
-    const context = currentContext();
-    const realm = this.#realmOf('refreshTables', options, context);
-    const signal = sealRefreshSignal(
-      tables,
-      { realm, ...this.#originOf(context) },
-      this.#node.limits,
-    );
-    return await sendEvent(this.#node, { realm, target: { kind: 'all' } }, signal, options);
-  }
-
-  /** The same sends, bound to a tenant. Inside another tenant's context they reject. */
-  forTenant(tenantId: string): TenantSender {
-    return {
-      sendToUser: (userId, event, options) =>
-        this.sendToUser(userId, event, { ...options, tenantId }),
-      sendToTenant: (event, options) => this.sendToTenant(tenantId, event, options),
-      sendToRoom: (room, event, options) => this.sendToRoom(room, event, { ...options, tenantId }),
-      refreshTables: (tables, options) => this.refreshTables(tables, { ...options, tenantId }),
-    };
-  }
-
-  /** The realm that the options name, even if they name nothing usable; else the context's. */
-  #realmOf(method: string, options: SendOptions, context?: Context): Realm {
-    if (Object.hasOwn(options, 'tenantId')) return namedRealm(method, options.tenantId, context);
-    return ambientRealm(method, context);
-  }
-
-  #roomChannel(room: string, options: SendOptions, context?: Context): Channel {
-    const address = roomAddressOf('sendToRoom', room);
-    if (address.kind === 'room') {
-      const realm = this.#realmOf('sendToRoom', options, context);
-      return { realm, target: { kind: 'room', room } };
-    }
-    const realm = this.#roleRealm(address.realm, options, context);
-    return { realm, target: { kind: 'role', role: address.role } };
-  }
-
-  /** A sender that is bound to a tenant reaches that tenant's roles only. */
-  #roleRealm(realm: Realm, options: SendOptions, context?: Context): Realm {
-    if (Object.hasOwn(options, 'tenantId')) {
-      const bound = namedRealm('sendToRoom', options.tenantId, context);
-      const leavesTenant = realm.kind === 'tenant' && !isSameRealm(bound, realm);
-      if (leavesTenant) throw new CrossTenantError('sendToRoom', bound, realm);
-    }
-    return realm.kind === 'tenant' ? namedRealm('sendToRoom', realm.tenantId, context) : realm;
-  }
-
-  // Everything that can reject comes before the first publish, and nothing is awaited until the
-  // last: an event and its signal go together, and sends get their offsets in the order of the calls.
-  async #send(
-    channel: Channel,
-    event: AppEvent,
-    options: SendOptions,
-    context: Context | undefined,
+  async refreshTables(
+    tables: readonly string[],
+    options: RefreshOptions & TenantOption = {},
   ): Promise<Receipt> {
-    checkIdempotencyKey(options.idempotencyKey);
-    const sealed = this.#seal(event, this.#addressOf(channel, context));
-    const signal = this.#sealSignal(channel, event, sealed.id, context);
-    this.#warnIfLarge(event, sealed.bytes);
-    this.#audit(channel, event, options, context);
-    const receipt = sendEvent(this.#node, channel, sealed, options);
-    if (signal) await Promise.all([receipt, this.#sendSignal(channel, signal, options)]);
-    return await receipt;
-  }
-
-  #seal(event: AppEvent, address: EventAddress): SealedEvent {
-    try {
-      return sealEvent(event, address, this.#node.limits);
-    } catch (error) {
-      if (error instanceof PayloadTooLargeError) {
-        this.#node.exceeded('maxEventBytes', { type: event.type });
-      }
-      throw error;
-    }
-  }
-
-  /** A table is its tenant's: what one person is told, everybody's page must follow (design D8). */
-  #sealSignal(
-    { realm, target }: Channel,
-    { metadata }: AppEvent,
-    cause: string,
-    context: Context | undefined,
-  ): SealedEvent | null {
-    const tables = metadata?.tablesToRefresh ?? [];
-    const isNarrow = target.kind === 'all' || metadata?.refreshScope === 'user';
-    if (tables.length === 0 || isNarrow) return null;
-    return sealRefreshSignal(
-      tables,
-      { realm, ...this.#originOf(context) },
-      this.#node.limits,
-      cause,
-    );
-  }
-
-  async #sendSignal(
-    channel: Channel,
-    signal: SealedEvent,
-    { idempotencyKey }: SendOptions,
-  ): Promise<void> {
-    const all: Channel = { realm: channel.realm, target: { kind: 'all' } };
-    const key = idempotencyKey === undefined ? {} : signalKey(channel, idempotencyKey);
-    await sendEvent(this.#node, all, signal, key);
-  }
-
-  #warnIfLarge({ type }: AppEvent, bytes: number): void {
-    const { limits, log } = this.#node;
-    if (bytes <= limits.warnEventBytes) return;
-    this.#node.counters.limits.warnEventBytes += 1;
-    log.warn('event_large', { type, bytes, warnEventBytes: limits.warnEventBytes });
-  }
-
-  /** A tenant may tell the platform something; that it did is written down. */
-  #audit(
-    { realm }: Channel,
-    { type }: AppEvent,
-    { tenantId }: SendOptions,
-    context?: Context,
-  ): void {
-    const { userId, realm: from } = context?.principal ?? {};
-    const isFromTenant = tenantId !== undefined || from?.kind === 'tenant';
-    if (realm.kind !== 'platform' || !isFromTenant) return;
-    this.#node.log.info('audit_send_to_platform', { type, userId, realm: from, tenantId });
-  }
-
-  #addressOf({ realm, target }: Channel, context?: Context): EventAddress {
-    const scope =
-      target.kind !== 'all' ? target.kind : realm.kind === 'tenant' ? 'tenant' : 'platform';
-    const room = target.kind === 'room' ? { room: target.room } : {};
-    return { realm, scope, ...room, ...this.#originOf(context) };
+    const call = serviceCall('refreshTables', options, REFRESH_OPTIONS);
+    const realm = this.#addresses.realm(call);
+    return await this.#sender.refresh(realm, tables, options, call.context);
   }
 
   /**
-   * The page behind this request, if its connection really is this user's and this node's: every
-   * receiver reads the id, and with a colleague's one could make their page skip a refresh.
+   * Puts a user into a room of the tenant, until `leaveRoom`: connections that are open, and those to
+   * come. Rejects with `LimitExceededError` when they are in too many.
    */
-  #originOf(context?: Context): { origin?: string } {
-    const { origin, principal } = context ?? {};
-    if (!origin || !principal || !this.#node.isConnectionOf(origin, principal)) return {};
-    return { origin };
+  async joinRoom(userId: string, room: string, options: TenantOption = {}): Promise<void> {
+    const call = serviceCall('joinRoom', options, ['tenantId']);
+    const name = roomOf('joinRoom', room);
+    await this.#node.users.joinRoom(this.#addresses.user(userId, call), name);
+  }
+
+  /**
+   * Takes a user out of a room, whoever let them in. When it resolves, nothing more of the room is
+   * written to them; whether they may come back by themselves is for the room's rule or policy.
+   */
+  async leaveRoom(
+    userId: string,
+    room: string,
+    options: RevocationOptions & TenantOption = {},
+  ): Promise<void> {
+    const call = serviceCall('leaveRoom', options, ['reason', 'tenantId']);
+    const name = roomOf('leaveRoom', room);
+    const user = this.#addresses.user(userId, call);
+    await this.#node.users.leaveRoom(user, name, causeOf(call, options));
+  }
+
+  /** Who is in a room now, who came first first. Nobody, where its rule has no `presence`. */
+  async presence(room: string, options: TenantOption = {}): Promise<Member[]> {
+    const call = serviceCall('presence', options, ['tenantId']);
+    const { members } = await this.#node.members(this.#addresses.room(room, call));
+    return [...members];
+  }
+
+  /**
+   * Ends all connections of a user in one tenant, and refuses what was issued to them until now. When it
+   * resolves, nothing more is written to them. Who may still log in can come back.
+   */
+  async disconnectUser(
+    userId: string,
+    options: RevocationOptions & TenantOption = {},
+  ): Promise<void> {
+    const call = serviceCall('disconnectUser', options, ['reason', 'tenantId']);
+    const user = this.#addresses.user(userId, call);
+    await this.#node.users.disconnect(user, undefined, causeOf(call, options));
+  }
+
+  /** The same for everybody in a tenant. Newcomers are for `authenticate` to refuse. */
+  async disconnectTenant(tenantId: string, options: RevocationOptions = {}): Promise<void> {
+    const call = serviceCall('disconnectTenant', options, ['reason']);
+    const realm = this.#addresses.tenant(tenantId, call);
+    await this.#node.users.disconnectRealm(realm, undefined, causeOf(call, options));
+  }
+
+  /**
+   * Says that the roles or rooms of a user have changed: their connections are asked about again with
+   * `reauthorize`, or come back through `authenticate`. When it resolves, nothing more is written to
+   * them of what is no longer theirs.
+   */
+  async refreshPermissions(
+    userId: string,
+    options: RevocationOptions & TenantOption = {},
+  ): Promise<void> {
+    const call = serviceCall('refreshPermissions', options, ['reason', 'tenantId']);
+    const user = this.#addresses.user(userId, call);
+    await this.#node.users.refreshPermissions(user, causeOf(call, options));
+  }
+
+  /** The same, bound to a tenant. Inside another tenant's context all of it rejects. */
+  forTenant(tenantId: string): TenantSender {
+    const bound = { tenantId };
+    return {
+      sendToUser: (userId, event, options) =>
+        this.sendToUser(userId, event, { ...options, ...bound }),
+      sendToTenant: (event, options) => this.sendToTenant(tenantId, event, options),
+      sendToRoom: (room, event, options) => this.sendToRoom(room, event, { ...options, ...bound }),
+      refreshTables: (tables, options) => this.refreshTables(tables, { ...options, ...bound }),
+      joinRoom: (userId, room) => this.joinRoom(userId, room, bound),
+      leaveRoom: (userId, room, options) => this.leaveRoom(userId, room, { ...options, ...bound }),
+      presence: (room) => this.presence(room, bound),
+      disconnectUser: (userId, options) => this.disconnectUser(userId, { ...options, ...bound }),
+      disconnectTenant: (options) => this.disconnectTenant(tenantId, options),
+      refreshPermissions: (userId, options) =>
+        this.refreshPermissions(userId, { ...options, ...bound }),
+    };
   }
 }
 
-/** The signal of another channel's event is another signal, on the same `@all`. Hashed to be short. */
-function signalKey(channel: Channel, key: string): SendEventOptions {
-  const hash = createHash('sha256').update(`${channelKey(channel)} ${key}`);
-  return { idempotencyKey: hash.digest('base64url') };
+/** All that there is. */
+interface AnyOptions extends SendOptions, RevocationOptions {}
+
+function serviceCall(method: string, options: AnyOptions, known: readonly string[]): ServiceCall {
+  checkOptions(method, options, known);
+  return { method, options, context: currentContext() };
+}
+
+/** Who does it, where somebody is known. */
+function causeOf({ context }: ServiceCall, { reason }: RevocationOptions): Cause {
+  const { principal } = context ?? {};
+  return {
+    ...(principal ? { by: { realm: principal.realm, userId: principal.userId } } : {}),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }

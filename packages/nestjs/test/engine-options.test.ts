@@ -17,11 +17,12 @@ describe.each(platforms)('on %s', (platform) => {
     });
     service = app.app.get(WebSocketService);
     const client = app.client('ada');
+    const welcome = next<{ client: string }>(client, 'connected');
     client.connect();
-    await client.ready();
+    const { client: origin } = await welcome;
     const greeting = next<{ data: { data: unknown; tenantId: string } }>(client, 'publication');
     expect(await client.rpc('greet', 'hello')).toMatchObject({ data: ['ada', ada.realm] });
-    expect((await greeting).data).toMatchObject({ data: 'hello', tenantId: 'acme' });
+    expect((await greeting).data).toMatchObject({ data: 'hello', tenantId: 'acme', origin });
     client.disconnect();
   });
 

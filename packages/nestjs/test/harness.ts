@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import type { INestApplication, Type } from '@nestjs/common';
+import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
@@ -68,7 +68,8 @@ type Changes = Partial<Omit<WebSocketModuleOptions, 'listen' | 'broker'>> & { br
 
 export function moduleOptions(changes: Changes = {}): WebSocketModuleOptions {
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  return { authenticate: fromCookie, drain: quickDrain, log, ...changes };
+  const audit = { record: () => {} };
+  return { authenticate: fromCookie, drain: quickDrain, log, audit, ...changes };
 }
 
 /** Starts an application of these modules on a free port. */
@@ -106,12 +107,39 @@ export async function startApp(
   };
 }
 
+/** What an application has besides the module. */
+interface Extras extends ModuleMetadata {
+  readonly prepare?: (app: INestApplication) => void;
+}
+
 /** An application with these options of the module, for the length of the current test. */
-export async function serveApp(platform: Platform, changes: Changes = {}): Promise<TestApp> {
-  const module = WebSocketModule.forRoot(moduleOptions(changes));
-  const started = await startApp(platform, testingModule(module));
+export async function serveApp(
+  platform: Platform,
+  changes: Changes = {},
+  { prepare, ...metadata }: Extras = {},
+): Promise<TestApp> {
+  const started = await startApp(platform, appModule(changes, metadata), prepare);
   onTestFinished(() => started.app.close());
   return started;
+}
+
+/** The module with these options, in an application of these providers, controllers, … */
+export function appModule(changes: Changes, metadata: ModuleMetadata): TestingModuleBuilder {
+  const imports = [WebSocketModule.forRoot(moduleOptions(changes)), ...(metadata.imports ?? [])];
+  return Test.createTestingModule({ ...metadata, imports });
+}
+
+/** A client of somebody that is connected, until the end of the current test. */
+export async function connected(
+  app: TestApp,
+  who: string,
+  options?: Partial<Options>,
+): Promise<Centrifuge> {
+  const client = app.client(who, options);
+  onTestFinished(() => client.disconnect());
+  client.connect();
+  await client.ready();
+  return client;
 }
 
 export function testingModule(...imports: unknown[]): TestingModuleBuilder {

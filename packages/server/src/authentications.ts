@@ -25,6 +25,11 @@ export class Authentications {
     this.#limit = pLimit(options.limits.maxConcurrentAuthenticates);
   }
 
+  /** Something has changed: what was asked before is no answer for those who ask from here on. */
+  startOver(): void {
+    this.#flights.clear();
+  }
+
   /** Settles as the app's hook does, or rejects when the time is spent. */
   async ask(handshake: Handshake, time: TimeBudget): Promise<Principal | null> {
     if (handshake.token === undefined) return await this.#call(handshake, time);

@@ -1,7 +1,8 @@
 import type { LimitName } from './counters.ts';
 import { disconnects } from './errors.ts';
 import type { Node } from './node.ts';
-import type { Command, SizedCommand } from './protocol/command.ts';
+import type { Command, RpcRequest, SizedCommand } from './protocol/command.ts';
+import { isOwnMethod } from './rpc.ts';
 import { TimeBudget } from './time-budget.ts';
 
 /** Stands in for a channel: refreshes of one connection are asked one after the other. */
@@ -47,6 +48,12 @@ export class CommandQueue {
   /** Resolves when the last command of a channel that has come so far has been carried out. */
   async settled(channel: string): Promise<void> {
     await this.#tails?.get(channel);
+  }
+
+  /** Resolves when the commands of all channels that have come so far have been carried out. */
+  async allSettled(): Promise<void> {
+    const channels = [...(this.#tails ?? [])].filter(([channel]) => channel !== REFRESHES);
+    await Promise.all(channels.map(([, tail]) => tail));
   }
 
   /**
@@ -111,6 +118,14 @@ export class CommandQueue {
 function channelOf(command: Command): string | null {
   if (command.method === 'refresh') return REFRESHES;
   if ('channel' in command) return command.channel;
+  if (command.method === 'rpc') return roomOfOwnCall(command.request);
   if ('request' in command && 'channel' in command.request) return command.request.channel;
   return null;
+}
+
+/** What the server itself is asked of a room comes behind what was asked of it before. */
+function roomOfOwnCall({ method, data }: RpcRequest): string | null {
+  if (!isOwnMethod(method) || typeof data !== 'object' || data === null) return null;
+  const { room } = data as { readonly room?: unknown };
+  return typeof room === 'string' ? room : null;
 }

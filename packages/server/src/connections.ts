@@ -1,6 +1,5 @@
 import { isSameRealm, type Realm } from '@trunkline/contract';
 import { addressBlock } from './client-address.ts';
-import type { LimitName } from './counters.ts';
 import { type Disconnect, disconnects } from './errors.ts';
 import type { Limits } from './limits.ts';
 import type { Principal } from './principal.ts';
@@ -22,8 +21,12 @@ export interface Connection {
   terminate(): void;
   /** Subscribes it to a room of its realm, and tells it. Rejects when that fails. */
   joinRoom(room: string): Promise<void>;
-  /** Ends its subscription to a room, whoever made it, and tells it. */
+  /** Ends its subscription to a room, whoever made it: after that, nothing of it is written. */
   leaveRoom(room: string): Promise<void>;
+  /** Asks anew what it may hear, and changes its subscriptions. Never rejects: it rather ends it. */
+  refreshPermissions(): Promise<void>;
+  /** Ends it without a word more than why; resolves when it has gone. */
+  expel(disconnect: Disconnect): Promise<void>;
   /** Resolves when it has given a sign of life, or was ended because it gave none in that time. */
   probe(timeoutMs: number): Promise<void>;
   /** Pushes JSON text on one line, on no channel. */
@@ -36,7 +39,17 @@ export interface Connection {
 export interface ConnectionsOptions {
   readonly limits: Limits;
   tenantOf(realm: Realm): Tenant;
-  readonly onExceeded: (limit: LimitName, fields: Record<string, unknown>) => void;
+  readonly onExceeded: (limit: PlaceLimit, who: Newcomer) => void;
+}
+
+type PlaceLimit = 'maxConnectionsPerUser' | 'maxConnectionsPerTenant';
+
+/** Who found no place, for the record. */
+interface Newcomer {
+  readonly realm: Realm;
+  readonly userId: string;
+  readonly clientId: string;
+  readonly address: string;
 }
 
 /** A client says who it is in the first milliseconds; who waits longer waits for something else. */
@@ -92,6 +105,11 @@ export class Connections implements Iterable<Connection> {
   /** The connections of a user in a realm. */
   of(realm: Realm, userId: string): Connection[] {
     return [...(this.#users.get(userKey(realm, userId))?.list ?? [])];
+  }
+
+  /** The connections of everybody in a realm. */
+  ofRealm(realm: Realm): Connection[] {
+    return [...this].filter(({ actsFor }) => actsFor && isSameRealm(actsFor.realm, realm));
   }
 
   /** Has the user as many connections as a user may have? */
@@ -154,13 +172,14 @@ export class Connections implements Iterable<Connection> {
 
   #checkLimits(connection: Connection, { realm, userId }: Principal): void {
     const { limits, connections } = this.#options.tenantOf(realm);
-    const exceeded: LimitName | null = this.isFullFor(realm, userId)
+    const exceeded: PlaceLimit | null = this.isFullFor(realm, userId)
       ? 'maxConnectionsPerUser'
       : connections >= limits.maxConnectionsPerTenant
         ? 'maxConnectionsPerTenant'
         : null;
     if (!exceeded) return;
-    this.#options.onExceeded(exceeded, { client: connection.id });
+    const { id: clientId, address } = connection;
+    this.#options.onExceeded(exceeded, { realm, userId, clientId, address });
     throw disconnects.connectionLimit;
   }
 

@@ -13,6 +13,7 @@ export const countHelp = {
   unrecovered: 'Subscriptions that could not get it: their clients were told of a gap.',
   insufficientStates: 'Subscriptions that lost their place in a stream and were sent to recover.',
   presenceChangesDropped: 'Joins and leaves that a tenant over its bytes per second went without.',
+  volatileDropped: 'Volatile publications that a slow client went without.',
   hooksFailed: 'Hooks of the app that threw or were late.',
   isolationViolations:
     'Deliveries that the second realm check stopped. Anything but 0 is a bug: tell us.',

@@ -62,10 +62,16 @@ export function carriesToken(request: IncomingMessage): boolean {
 }
 
 /** Keeps a page of a foreign origin out, and lets somebody see that it was there. */
-export function refuseOrigin({ node }: DoorSetup, { headers }: IncomingMessage): Refusal {
-  const origin = String(headers.origin).slice(0, MAX_LOGGED_ORIGIN);
+export function refuseOrigin({ node, addressOf }: DoorSetup, request: IncomingMessage): Refusal {
+  const origin = String(request.headers.origin).slice(0, MAX_LOGGED_ORIGIN);
   node.counters.count('originsRejected');
   node.refused('origin_rejected', { origin });
+  node.audit({
+    action: 'origin-rejected',
+    outcome: 'denied',
+    address: addressOf(request),
+    details: { origin },
+  });
   return FORBIDDEN;
 }
 

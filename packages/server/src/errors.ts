@@ -1,6 +1,8 @@
 // The two closed error tables of the protocol. A number's range tells a client what to do:
 // errors fail one command; disconnects end the connection, 3000–3499 come back, 3500–3999 stay away.
 
+import type { LimitName } from './counters.ts';
+
 /** Fails one command. Sent as `{ id, error: { code, message, temporary? } }` (protocol, section 9). */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
@@ -130,6 +132,24 @@ export const unsubscribed: Readonly<Record<UnsubscribedName, Unsubscribed>> = {
 };
 
 type UnsubscribedName = 'server' | 'insufficientState' | 'expired';
+
+/** Something would be more than a limit of the node, or of a tenant, lets it be. */
+export class LimitExceededError extends Error {
+  override readonly name = 'LimitExceededError';
+  readonly code = 'LIMIT_EXCEEDED';
+  readonly limit: LimitName;
+
+  constructor(limit: LimitName, allowed: number) {
+    super(`limits.${limit} allows ${allowed}, and there are as many: leave one first, or raise it`);
+    this.limit = limit;
+  }
+}
+
+/** A delivery was about to cross the wall between two realms: a bug of this server. Ends the process. */
+export class IsolationViolationError extends Error {
+  override readonly name = 'IsolationViolationError';
+  readonly code = 'ISOLATION_VIOLATION';
+}
 
 function isIn(code: number, first: number, last: number): boolean {
   return Number.isInteger(code) && code >= first && code <= last;

@@ -9,6 +9,8 @@ import {
   REFRESH_EVENT,
   type Realm,
   type RefreshSignal,
+  TYPING_EVENT,
+  type TypingSignal,
 } from '@trunkline/contract';
 import { newEventId } from './event-id.ts';
 import { serialise } from './event-json.ts';
@@ -29,6 +31,7 @@ export interface EventAddress {
 /** An event in the form in which it travels: serialised once, before any fan-out. */
 export interface SealedEvent {
   readonly id: string;
+  readonly type: string;
   /** The envelope as JSON text. */
   readonly json: string;
   /** UTF-8 bytes of the JSON text. */
@@ -72,29 +75,32 @@ export interface ClientSender {
   readonly room: string;
 }
 
+/** What a client published, in its envelope. */
+interface SealedByClient {
+  readonly type: string;
+  /** The envelope as JSON text. */
+  readonly json: string;
+}
+
 /**
  * Puts what a client published (the JSON text of `{ type, data }`) in an envelope in which it cannot
  * pose as the server: `id`, `ts` and `sender` are ours, operations, refreshes and metadata are not for
  * clients. The text of `data` stays as it came. `null`: it is no such event.
  */
-export function sealClientEvent(json: string, { principal, room }: ClientSender): string | null {
+export function sealClientEvent(json: string, sender: ClientSender): SealedByClient | null {
   const event: unknown = JSON.parse(json);
   if (typeof event !== 'object' || event === null || Array.isArray(event)) return null;
   const { type } = event as { type?: unknown };
   if (!isEventType(type) || /^(operation|trunkline):/.test(type)) return null;
   if ('metadata' in event) return null;
-  const { realm, userId } = principal;
-  const head = JSON.stringify({
-    v: 1,
-    id: newEventId(),
-    ts: Date.now(),
-    type,
-    scope: 'room',
-    ...(realm.kind === 'tenant' ? { tenantId: realm.tenantId } : {}),
-    room,
-    sender: userId,
-  });
-  return `${head.slice(0, -1)},"data":${memberText(json, 'data') ?? 'null'}}`;
+  const head = JSON.stringify(headOf(type, sender));
+  return { type, json: `${head.slice(0, -1)},"data":${memberText(json, 'data') ?? 'null'}}` };
+}
+
+/** The envelope, as JSON text, of the signal that a client begins to type, goes on, or has stopped. */
+export function sealTyping(isTyping: boolean, sender: ClientSender): string {
+  const data: TypingSignal = { userId: sender.principal.userId, isTyping };
+  return JSON.stringify({ ...headOf(TYPING_EVENT, sender), data });
 }
 
 /**
@@ -116,6 +122,21 @@ export function sealRefreshSignal(
   const data: RefreshSignal = { tables: [...tables], cause: cause ?? id };
   const sealed = seal(id, { type: REFRESH_EVENT, data }, { ...address, scope }, limits);
   return cause === undefined ? sealed : { ...sealed, isFollowUp: true };
+}
+
+/** The envelope of what a client says, but for its data. */
+function headOf(type: string, { principal, room }: ClientSender): Omit<Envelope, 'data'> {
+  const { realm, userId } = principal;
+  return {
+    v: 1,
+    id: newEventId(),
+    ts: Date.now(),
+    type,
+    scope: 'room',
+    ...(realm.kind === 'tenant' ? { tenantId: realm.tenantId } : {}),
+    room,
+    sender: userId,
+  };
 }
 
 function seal(
@@ -140,7 +161,7 @@ function seal(
   const json = serialise(type, envelope);
   const bytes = Buffer.byteLength(json);
   if (bytes > maxEventBytes) throw tooLarge(type, bytes, maxEventBytes);
-  return { id, json, bytes };
+  return { id, type, json, bytes };
 }
 
 /** An operation's progress outdates the one before it, unless that has something else to say. */

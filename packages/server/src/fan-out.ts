@@ -1,12 +1,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import Queue from 'yocto-queue';
-import type { LimitName } from './counters.ts';
 import type { Tenant } from './tenants.ts';
 
 /** Something to do for each of a channel's subscribers. */
 export interface Delivery<S> {
   /** Bytes that each subscriber costs. */
   readonly bytes: number;
+  /** Will nobody recover it? Then it leaves half of the backlog to what somebody will. */
+  readonly isOptional: boolean;
   /** Must not throw and must not wait. */
   deliver(subscriber: S): void;
 }
@@ -21,12 +22,17 @@ export type LaterDelivery<S> = () => {
 export interface FanOutOptions {
   /** Subscribers per turn of the event loop; where several deliveries go to each, fewer. */
   readonly slice: number;
-  readonly onExceeded: (limit: LimitName, tenant: Tenant) => void;
+  readonly onExceeded: (
+    limit: 'fanOutBytesPerSecond' | 'maxFanOutBacklogBytes',
+    tenant: Tenant,
+  ) => void;
 }
 
 /** What remembering one delivery costs, beside what it will write, and each of its group's subscribers. */
 const ITEM_BYTES = 256;
 const SUBSCRIBER_BYTES = 8;
+/** How much of the backlog may be filled with what nobody recovers. */
+const OPTIONAL_SHARE = 1 / 2;
 /** Bytes that a tenant may deliver before the next one has its turn. */
 const QUANTUM_BYTES = 64 * 1024;
 /** Deliveries to the same subscribers that go to each of them in one go: they become one write. */
@@ -126,7 +132,8 @@ export class FanOut<S> {
   #enqueue(tenant: Tenant, subscribers: readonly S[], delivery: Delivery<S>): boolean {
     const weight = delivery.bytes * subscribers.length + ITEM_BYTES;
     const waiting = this.#backlogs.get(tenant)?.weight ?? 0;
-    if (waiting > 0 && waiting + weight > tenant.limits.maxFanOutBacklogBytes) {
+    const share = delivery.isOptional ? OPTIONAL_SHARE : 1;
+    if (waiting > 0 && waiting + weight > tenant.limits.maxFanOutBacklogBytes * share) {
       this.#options.onExceeded('maxFanOutBacklogBytes', tenant);
       return false;
     }

@@ -6,7 +6,7 @@ import {
   wireName,
 } from '@trunkline/contract';
 import type { PresenceChange, Publication } from './broker/broker.ts';
-import { type Disconnect, disconnects } from './errors.ts';
+import { type Disconnect, disconnects, LimitExceededError } from './errors.ts';
 import type { Delivery, FanOut } from './fan-out.ts';
 import type { Principal } from './principal.ts';
 import { PLAIN, PresenceChangePush, PublicationPush } from './protocol/push.ts';
@@ -36,6 +36,8 @@ export interface HubOptions {
   readonly tenantOf: (realm: Realm) => Tenant;
   readonly onDelivered: () => void;
   readonly onPresenceDropped: () => void;
+  /** Its tenant has as many rooms as it may have. */
+  readonly onRoomRefused: (subscriber: Subscriber, room: string) => void;
   readonly onIsolationViolation: (subscriber: Subscriber, channel: string) => void;
 }
 
@@ -70,9 +72,9 @@ export class Hub {
     return this.#entries.get(channel)?.number;
   }
 
+  /** Throws a `LimitExceededError` for a room that would be one more than its tenant may have. */
   add(channel: string, subscriber: Subscriber): void {
-    const entry = this.#entries.get(channel) ?? new Entry(channel, (this.#numbers += 1));
-    this.#entries.set(channel, entry);
+    const entry = this.#entries.get(channel) ?? this.#open(channel, subscriber);
     if (entry.add(subscriber)) this.#subscriptions += 1;
   }
 
@@ -80,7 +82,9 @@ export class Hub {
     const entry = this.#entries.get(channel);
     if (!entry?.remove(subscriber)) return;
     this.#subscriptions -= 1;
-    if (entry.isEmpty) this.#entries.delete(channel);
+    if (!entry.isEmpty) return;
+    this.#entries.delete(channel);
+    if (entry.isRoom) this.#options.tenantOf(entry.realm).rooms -= 1;
   }
 
   /** Delivers a publication to the channel's local subscribers: encoded once, the same line to all. */
@@ -96,7 +100,10 @@ export class Hub {
       this.#options.onDelivered();
       subscriber.deliver(publication, epoch, push);
     };
-    if (!this.#add(entry, push.plain.bytes, hand)) this.#lose(entry, publication, epoch);
+    // Without a place in the stream it is missed by nobody who could recover it.
+    const isOptional = publication.offset === 0;
+    const isAdded = this.#add(entry, { bytes: push.plain.bytes, isOptional, hand });
+    if (!isAdded && !isOptional) this.#lose(entry, publication, epoch);
   }
 
   /** Tells the channel's local subscribers who came or went. */
@@ -110,12 +117,29 @@ export class Hub {
     }
     const push = new PresenceChangePush(entry, change);
     const hand = (subscriber: Subscriber) => subscriber.deliverPresenceChange(push);
-    this.#add(entry, push.lineIn(PLAIN).bytes, hand);
+    this.#add(entry, { bytes: push.lineIn(PLAIN).bytes, isOptional: true, hand });
   }
 
-  #add(entry: Entry, bytes: number, hand: (subscriber: Subscriber) => void): boolean {
+  #open(channel: string, subscriber: Subscriber): Entry {
+    const entry = new Entry(channel, (this.#numbers += 1));
+    if (entry.isRoom) this.#takeRoom(entry, subscriber);
+    this.#entries.set(channel, entry);
+    return entry;
+  }
+
+  #takeRoom({ realm, wireName: room }: Entry, subscriber: Subscriber): void {
+    const tenant = this.#options.tenantOf(realm);
+    const { maxRoomsPerTenant } = tenant.limits;
+    if (tenant.rooms >= maxRoomsPerTenant) {
+      this.#options.onRoomRefused(subscriber, room);
+      throw new LimitExceededError('maxRoomsPerTenant', maxRoomsPerTenant);
+    }
+    tenant.rooms += 1;
+  }
+
+  #add(entry: Entry, what: Handing): boolean {
     const { fanOut, tenantOf } = this.#options;
-    const delivery = new ChannelDelivery(this.#options, entry, { bytes, hand });
+    const delivery = new ChannelDelivery(this.#options, entry, what);
     return fanOut.add(tenantOf(entry.realm), entry.list, delivery);
   }
 
@@ -132,7 +156,8 @@ export class Hub {
       entry.lost = null;
       const hand = (subscriber: Subscriber) =>
         subscriber.deliver(lost.publication, lost.epoch, null);
-      const delivery = new ChannelDelivery(this.#options, entry, { bytes: 0, hand });
+      const what = { bytes: 0, isOptional: false, hand };
+      const delivery = new ChannelDelivery(this.#options, entry, what);
       return { subscribers: entry.list, delivery };
     });
   }
@@ -144,6 +169,7 @@ class Entry implements ChannelNames {
   readonly wireName: string;
   readonly number: number;
   readonly realm: Realm;
+  readonly isRoom: boolean;
   /** The last publication that found no room: its subscribers must hear that they miss it. */
   lost: { readonly publication: Publication; readonly epoch: string } | null = null;
   readonly #subscribers = new SmallSet<Subscriber>();
@@ -153,6 +179,7 @@ class Entry implements ChannelNames {
     this.key = key;
     this.number = number;
     this.realm = realm;
+    this.isRoom = target.kind === 'room';
     this.wireName = wireName(target);
   }
 
@@ -174,21 +201,24 @@ class Entry implements ChannelNames {
   }
 }
 
+/** What is done for each subscriber, and what it costs. */
+interface Handing extends Pick<Delivery<Subscriber>, 'bytes' | 'isOptional'> {
+  readonly hand: (subscriber: Subscriber) => void;
+}
+
 /** Hands one thing to the subscribers of a channel, each behind the wall's second check. */
 class ChannelDelivery implements Delivery<Subscriber> {
   readonly bytes: number;
+  readonly isOptional: boolean;
   readonly #options: HubOptions;
   readonly #entry: Entry;
   readonly #hand: (subscriber: Subscriber) => void;
 
-  constructor(
-    options: HubOptions,
-    entry: Entry,
-    { bytes, hand }: { bytes: number; hand: (subscriber: Subscriber) => void },
-  ) {
+  constructor(options: HubOptions, entry: Entry, { bytes, isOptional, hand }: Handing) {
     this.#options = options;
     this.#entry = entry;
     this.bytes = bytes;
+    this.isOptional = isOptional;
     this.#hand = hand;
   }
 

@@ -31,6 +31,11 @@ export class Inbox {
     await this.#commands.settled(channel);
   }
 
+  /** Resolves when the commands of all channels that have come so far have been carried out. */
+  async allSettled(): Promise<void> {
+    await this.#commands.allSettled();
+  }
+
   /** Takes one frame. Throws the `Disconnect` that ends the connection for it. */
   receive(frame: string): void {
     this.#rates.admitFrame(frame);

@@ -1,4 +1,6 @@
 export { type AttachOptions, attach, type Door, type HttpFallback } from './attach.ts';
+export type { AuditAction, AuditEntry, AuditRecord, AuditSink } from './audit.ts';
+export { type AuditLogger, pinoAudit } from './audit-pino.ts';
 export {
   type Broker,
   BrokerUnavailableError,
@@ -16,7 +18,15 @@ export {
 export { MemoryBroker, type MemoryBrokerOptions } from './broker/memory.ts';
 export { type AddressOf, addressBehind } from './client-address.ts';
 export type { CountName, Counts, LimitName } from './counters.ts';
-export { Disconnect, disconnects, ProtocolError, protocolErrors, unsubscribed } from './errors.ts';
+export {
+  Disconnect,
+  disconnects,
+  IsolationViolationError,
+  LimitExceededError,
+  ProtocolError,
+  protocolErrors,
+  unsubscribed,
+} from './errors.ts';
 export {
   type EventAddress,
   InvalidEventError,
@@ -26,11 +36,21 @@ export {
   sealRefreshSignal,
 } from './event.ts';
 export { EventNotSerialisableError } from './event-json.ts';
+export type { OnIsolationViolation } from './isolation-alarm.ts';
 export { defaultLimits, type HistoryLimits, type Limits, type TenantLimits } from './limits.ts';
 export { consoleLog, describeError, type Log } from './log.ts';
 export { Node, type Readiness } from './node.ts';
 export type { DrainOptions, NodeOptions, NodePublishOptions } from './node-options.ts';
-export { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
+export {
+  type ActingAs,
+  type Authenticate,
+  actingAsOf,
+  checkPrincipal,
+  type Handshake,
+  type Principal,
+  type Reauthorize,
+  requestedTenant,
+} from './principal.ts';
 export {
   checkIdempotencyKey,
   InvalidIdempotencyKeyError,
@@ -41,6 +61,7 @@ export {
 export type { RoomAnswer, RoomGrant, RoomRequest, RoomRule, RoomRules } from './rooms.ts';
 export type { CallContext, RpcHandler, RpcHandlers, SendHandler } from './rpc.ts';
 export type { NodeStats } from './stats.ts';
+export { type SupportViewOptions, supportView } from './support-view.ts';
 export type { LimitsFor } from './tenants.ts';
-export type { UserAddress, Users } from './users.ts';
+export type { Cause, UserAddress, Users } from './users.ts';
 export { withTimeout } from './with-timeout.ts';

@@ -7,6 +7,8 @@ import type { Alarm } from './timer-wheel.ts';
 export interface LifetimeOwner {
   readonly node: Pick<Node, 'limits' | 'wheel'>;
   sendPing(): void;
+  /** It is time to ask anew what it may hear. */
+  recheck(): void;
   exceeded(limit: LimitName): void;
   close(disconnect: Disconnect): void;
 }
@@ -32,6 +34,8 @@ export class Lifetime implements Alarm {
   /** When the ping went out that has no pong yet. */
   #pingedAt = NEVER;
   #pongDueAt = NEVER;
+  /** When it is asked anew what it may hear. */
+  #recheckAt = NEVER;
   /** When what it was let in for ends, by the wall clock: it is the clock that tokens are made by. */
   #expiresAt = NEVER;
   #graceMs = 0;
@@ -60,7 +64,14 @@ export class Lifetime implements Alarm {
 
   /** From here on it must answer pings. */
   start(): void {
-    this.#pingAt = later(this.#owner.node.limits.pingIntervalMs * (0.5 + Math.random() / 2));
+    const { pingIntervalMs, reauthorizeIntervalMs } = this.#owner.node.limits;
+    this.#pingAt = later(pingIntervalMs * (0.5 + Math.random() / 2));
+    this.recheckIn(reauthorizeIntervalMs);
+  }
+
+  /** Within that time it is asked anew what it may hear; those that came together are not asked together. */
+  recheckIn(ms: number): void {
+    this.#recheckAt = ms === Infinity ? NEVER : later(ms * (0.5 + Math.random() / 2));
     this.#setAlarm();
   }
 
@@ -99,6 +110,7 @@ export class Lifetime implements Alarm {
     this.#clientDueAt = NEVER;
     this.#pingAt = NEVER;
     this.#pongDueAt = NEVER;
+    this.#recheckAt = NEVER;
     this.#expiresAt = NEVER;
     this.#decided();
   }
@@ -109,6 +121,7 @@ export class Lifetime implements Alarm {
     else if (this.#hasExpired) this.#owner.close(disconnects.expired);
     else if (isDue(this.#pongDueAt, now)) this.#late('pongTimeoutMs', disconnects.noPong);
     else if (isDue(this.#pingAt, now)) this.#ping();
+    else if (isDue(this.#recheckAt, now)) this.#recheck();
     this.#setAlarm();
   }
 
@@ -121,6 +134,11 @@ export class Lifetime implements Alarm {
     this.#pingedAt = later(0);
     this.#pongDueAt = later(this.#owner.node.limits.pongTimeoutMs);
     this.#owner.sendPing();
+  }
+
+  #recheck(): void {
+    this.#recheckAt = NEVER;
+    this.#owner.recheck();
   }
 
   #late(limit: LimitName, disconnect: Disconnect): void {
@@ -136,6 +154,7 @@ export class Lifetime implements Alarm {
     if (this.#clientDueAt !== NEVER) dueAt = this.#clientDueAt;
     if (this.#pingAt !== NEVER) dueAt = Math.min(dueAt, this.#pingAt);
     if (this.#pongDueAt !== NEVER) dueAt = Math.min(dueAt, this.#pongDueAt);
+    if (this.#recheckAt !== NEVER) dueAt = Math.min(dueAt, this.#recheckAt);
     if (this.#expiresAt !== NEVER) {
       dueAt = Math.min(dueAt, now + this.#expiresAt + this.#graceMs - Date.now());
     }

@@ -41,6 +41,16 @@ export interface TenantLimits {
    * delivered, and its subscribers are sent to recover it. Default 64 MiB.
    */
   readonly maxFanOutBacklogBytes: number;
+  /**
+   * Rooms of the tenant with a subscriber on this node; a client's subscribe to one more gets error 106,
+   * one by the server is not made. Default 10,000.
+   */
+  readonly maxRoomsPerTenant: number;
+  /**
+   * Rooms that `users.joinRoom` keeps for one user; one more rejects with `LimitExceededError`. Default
+   * 100.
+   */
+  readonly maxRoomsPerUser: number;
 }
 
 /** Every limit of a node. Each is an option; unlimited needs a literal `Infinity`. */
@@ -118,6 +128,11 @@ export interface Limits extends TenantLimits {
   readonly tokenLeadMs: number;
   /** Milliseconds that a connection or subscription outlives its token. Default 5 s. */
   readonly tokenGraceMs: number;
+  /**
+   * Milliseconds after which a node with `reauthorize` asks it again what a connection may. Default 10
+   * min.
+   */
+  readonly reauthorizeIntervalMs: number;
 
   // The door
   /** Connections of the node; more get 503. Default 20,000. */
@@ -186,6 +201,8 @@ const defaultTenantLimits: TenantLimits = {
   fanOutBurstBytes: 20 * MIB,
   deltaMsPerSecond: 50,
   maxFanOutBacklogBytes: 64 * MIB,
+  maxRoomsPerTenant: 10_000,
+  maxRoomsPerUser: 100,
 };
 
 /** The limits of a node that was told none. */
@@ -219,6 +236,7 @@ export const defaultLimits: Limits = {
   probeTimeoutMs: 2 * SECOND_MS,
   tokenLeadMs: 10 * SECOND_MS,
   tokenGraceMs: 5 * SECOND_MS,
+  reauthorizeIntervalMs: 10 * MINUTE_MS,
   maxConnections: 20_000,
   handshakesPerSecond: 1_500,
   handshakeBurst: 3_000,

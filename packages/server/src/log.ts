@@ -44,6 +44,14 @@ export class ThrottledLog {
   }
 
   warn(message: string, kind: string, fields: Record<string, unknown>): void {
+    this.#say('warn', message, { kind, fields });
+  }
+
+  error(message: string, kind: string, fields: Record<string, unknown>): void {
+    this.#say('error', message, { kind, fields });
+  }
+
+  #say(level: 'warn' | 'error', message: string, { kind, fields }: Said): void {
     const now = performance.now();
     const last = this.#said.get(kind);
     if (last && now - last.at < PAUSE_MS) {
@@ -52,8 +60,13 @@ export class ThrottledLog {
     }
     const suppressed = last?.suppressed ?? 0;
     this.#said.set(kind, { at: now, suppressed: 0 });
-    this.#log.warn(message, suppressed > 0 ? { ...fields, suppressed } : fields);
+    this.#log[level](message, suppressed > 0 ? { ...fields, suppressed } : fields);
   }
+}
+
+interface Said {
+  readonly kind: string;
+  readonly fields: Record<string, unknown>;
 }
 
 const MAX_DESCRIPTION = 300;

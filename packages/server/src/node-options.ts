@@ -1,7 +1,9 @@
+import type { AuditSink } from './audit.ts';
 import type { Broker, ClientInfo } from './broker/broker.ts';
+import type { OnIsolationViolation } from './isolation-alarm.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
-import type { Authenticate, Principal } from './principal.ts';
+import type { Authenticate, Principal, Reauthorize } from './principal.ts';
 import type { RoomRules } from './rooms.ts';
 import type { RpcHandlers, SendHandler } from './rpc.ts';
 import type { LimitsFor } from './tenants.ts';
@@ -10,6 +12,12 @@ import type { LimitsFor } from './tenants.ts';
 export interface NodeOptions {
   /** Who a connection acts for. */
   authenticate: Authenticate;
+  /**
+   * Reads again what a principal may, when `users.refreshPermissions` says that it has changed, and at
+   * least every `limits.reauthorizeIntervalMs`. Default: the connection ends with 3011 instead, and its
+   * client comes back through `authenticate`.
+   */
+  reauthorize?: Reauthorize;
   /** What holds for which rooms. Default: no rules, so no client enters a room on its own wish. */
   rooms?: RoomRules;
   /** Rooms that a connection is subscribed to from the start. */
@@ -29,6 +37,14 @@ export interface NodeOptions {
   limits?: Partial<Limits>;
   /** One tenant's limits that differ from the node's. Default: none do. */
   limitsFor?: LimitsFor;
+  /** Where security events are put on record. Default: `pinoAudit()`, lines of JSON on standard output. */
+  audit?: AuditSink;
+  /**
+   * What happens beside the alarm when a delivery is about to leave its realm, which only a bug of this
+   * server can do: the connection is closed, or the whole process ends with an uncaught
+   * `IsolationViolationError`. Default `'close'`.
+   */
+  onIsolationViolation?: OnIsolationViolation;
   /** Default: the console. */
   log?: Log;
 }
@@ -43,6 +59,8 @@ export interface NodePublishOptions {
   readonly conflationKey?: string;
   /** It follows another that the tenant's rate has let pass: refused, it would leave pages stale. */
   readonly isFollowUp?: boolean;
+  /** Not kept, whatever the channel keeps: no offset, at most once, never replayed. Default `false`. */
+  readonly volatile?: boolean;
 }
 
 /** How a node says good-bye. */

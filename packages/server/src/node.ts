@@ -1,13 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { type Channel, channelKey, describeRealm, parseChannelKey } from '@trunkline/contract';
+import {
+  type Channel,
+  channelKey,
+  type MemberList,
+  parseChannelKey,
+  type Realm,
+} from '@trunkline/contract';
 import { Admission } from './admission.ts';
+import { type AuditEntry, AuditTrail } from './audit.ts';
+import { pinoAudit } from './audit-pino.ts';
 import { Authentications } from './authentications.ts';
 import {
   type Broker,
   type ClientInfo,
   type History,
-  PublishTimeoutError,
-  RateLimitedError,
   type StreamPosition,
 } from './broker/broker.ts';
 import { MemoryBroker } from './broker/memory.ts';
@@ -19,16 +25,18 @@ import { EventLoopMonitor } from './event-loop.ts';
 import { FanOut } from './fan-out.ts';
 import { Following } from './following.ts';
 import { Hub, type Subscriber } from './hub.ts';
-import { type HistoryLimits, type Limits, resolveLimits } from './limits.ts';
+import { IsolationAlarm } from './isolation-alarm.ts';
+import { type HistoryLimits, type Limits, resolveLimits, type TenantLimits } from './limits.ts';
 import { consoleLog, describeError, harmlessLog, type Log, ThrottledLog } from './log.ts';
+import { membersOf } from './members.ts';
 import type { DrainOptions, NodeOptions, NodePublishOptions } from './node-options.ts';
-import { Patience } from './patience.ts';
 import { Presences } from './presences.ts';
-import type { Principal } from './principal.ts';
-import { type Line, requireOneLine } from './protocol/line.ts';
+import type { Principal, Reauthorize } from './principal.ts';
+import type { Line } from './protocol/line.ts';
 import { ping } from './protocol/reply.ts';
+import { Publisher } from './publisher.ts';
 import { Rooms } from './rooms.ts';
-import type { RpcHandlers, SendHandler } from './rpc.ts';
+import { checkHandlers, type RpcHandlers, type SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
 import { Tenants } from './tenants.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -57,6 +65,7 @@ export class Node {
   readonly admission: Admission;
   readonly authentications: Authentications;
   readonly roomsOf: NonNullable<NodeOptions['roomsOf']>;
+  readonly reauthorize: Reauthorize | null;
   readonly rpc: RpcHandlers | null;
   readonly onSend: SendHandler | null;
   readonly compactsChannels: boolean;
@@ -64,9 +73,10 @@ export class Node {
   readonly #hub: Hub;
   readonly #fanOut: FanOut<Subscriber>;
   readonly #following: Following;
-  readonly #publishes: Patience;
+  readonly #publisher: Publisher;
   readonly #eventLoop: EventLoopMonitor;
   readonly #throttledLog: ThrottledLog;
+  readonly #audit: AuditTrail;
   #isStarted = false;
   #isDraining = false;
 
@@ -75,9 +85,11 @@ export class Node {
     this.limits = resolveLimits(options.limits);
     this.log = harmlessLog(options.log ?? consoleLog);
     this.#throttledLog = new ThrottledLog(this.log);
+    this.#audit = new AuditTrail(this.id, options.audit ?? pinoAudit(), this.log);
     this.#broker = options.broker ?? new MemoryBroker();
     this.roomsOf = options.roomsOf ?? (() => []);
-    this.rpc = options.rpc ?? null;
+    this.reauthorize = options.reauthorize ?? null;
+    this.rpc = checkHandlers(options.rpc);
     this.onSend = options.onSend ?? null;
     this.compactsChannels = options.channelCompaction ?? false;
     this.rooms = new Rooms(options.rooms ?? {}, this.limits.history);
@@ -91,10 +103,19 @@ export class Node {
       onError: (error) => this.hookFailed('limitsFor', error),
       onExceeded,
     });
-    this.connections = new Connections({ limits: this.limits, tenantOf, onExceeded });
-    this.users = new Users(this.connections);
+    const onQuota: Node['quotaExceeded'] = (limit, who) => this.quotaExceeded(limit, who);
+    this.connections = new Connections({ limits: this.limits, tenantOf, onExceeded: onQuota });
     this.admission = new Admission(this);
     this.authentications = new Authentications({ authenticate, limits: this.limits, onExceeded });
+    this.users = new Users({
+      connections: this.connections,
+      broker: this.#broker,
+      limits: this.limits,
+      tenantOf,
+      onChanged: () => this.authentications.startOver(),
+      audit: (entry) => this.audit(entry),
+      onExceeded: onQuota,
+    });
     this.presences = new Presences({
       broker: this.#broker,
       limits: this.limits,
@@ -102,22 +123,11 @@ export class Node {
     });
     this.#fanOut = new FanOut({
       slice: this.limits.fanOutSlice,
-      onExceeded: (limit, { id }) => this.exceeded(limit, { tenant: id }),
+      onExceeded: (limit, { realm }) => onQuota(limit, { realm }),
     });
-    this.#hub = new Hub({
-      fanOut: this.#fanOut,
-      tenantOf,
-      onDelivered: () => this.counters.count('deliveries'),
-      onPresenceDropped: () => this.counters.count('presenceChangesDropped'),
-      onIsolationViolation: (subscriber, channel) => this.#violated(subscriber, channel),
-    });
+    this.#hub = this.#newHub(new IsolationAlarm(this, options.onIsolationViolation));
     this.#following = new Following(this.#broker, (channel) => this.#hub.has(channel));
-    const { publishTimeoutMs } = this.limits;
-    this.#publishes = new Patience({
-      wheel: this.wheel,
-      timeoutMs: publishTimeoutMs,
-      onLate: () => new PublishTimeoutError(`The broker did not answer in ${publishTimeoutMs} ms`),
-    });
+    this.#publisher = new Publisher(this, this.#broker);
     this.#eventLoop = new EventLoopMonitor({
       maxLagMs: this.limits.maxEventLoopLagMs,
       forMs: this.limits.maxEventLoopLagForMs,
@@ -153,6 +163,7 @@ export class Node {
     this.tenants.stop();
     await this.#following.settled();
     await this.#broker.stop();
+    this.#audit.stop();
   }
 
   /**
@@ -164,25 +175,9 @@ export class Node {
   async publish(
     channel: Channel,
     data: string,
-    { isFollowUp = false, ...options }: NodePublishOptions = {},
+    options: NodePublishOptions = {},
   ): Promise<StreamPosition> {
-    requireOneLine(data);
-    const key = channelKey(channel);
-    if (isFollowUp) this.tenants.of(channel.realm).publishes.charge(1);
-    else this.#checkRate(channel);
-    const publishing = this.#broker.publish(key, data, {
-      history: this.historyOf(channel),
-      ...options,
-    });
-    try {
-      const position = await this.#publishes.wait(publishing);
-      this.counters.count('publications');
-      return position;
-    } catch (error) {
-      this.counters.count('publicationsFailed');
-      if (error instanceof PublishTimeoutError) this.exceeded('publishTimeoutMs');
-      throw error;
-    }
+    return await this.#publisher.publish(channel, data, options);
   }
 
   /** What a channel keeps; `null`: nothing. */
@@ -203,7 +198,10 @@ export class Node {
     return this.#hub.numberOf(channel);
   }
 
-  /** Resolves when every later publication of the channel will be delivered to the subscriber. */
+  /**
+   * Resolves when every later publication of the channel will be delivered to the subscriber. Rejects
+   * with a `LimitExceededError` for one room more than its tenant may have (`maxRoomsPerTenant`).
+   */
   async subscribe(channel: string, subscriber: Subscriber): Promise<void> {
     this.#hub.add(channel, subscriber);
     await this.#following.align(channel);
@@ -225,6 +223,14 @@ export class Node {
   /** Who is present in a channel, in the order of their coming. */
   async presence(channel: string): Promise<readonly ClientInfo[]> {
     return await this.#broker.presence(channel);
+  }
+
+  /**
+   * Who is in a channel now: its users, however many connections they are here with. Nobody where the
+   * room's rule has no `presence`.
+   */
+  async members(channel: Channel): Promise<MemberList> {
+    return membersOf(await this.presence(channelKey(channel)));
   }
 
   /** Resolves when the broker has answered, and rejects with the reason why it cannot. */
@@ -256,6 +262,19 @@ export class Node {
     this.#throttledLog.warn('limit_exceeded', limit, { limit, ...fields });
   }
 
+  /** A tenant has come to a limit of its own: counted and said as the others, and put on record. */
+  quotaExceeded(limit: keyof TenantLimits, who: Quota): void {
+    const { realm, clientId } = who;
+    const client = clientId === undefined ? {} : { client: clientId };
+    this.exceeded(limit, { tenant: realm.kind === 'tenant' ? realm.tenantId : null, ...client });
+    this.audit({ action: 'quota-exceeded', outcome: 'denied', reason: limit, ...who });
+  }
+
+  /** Puts something on record, at most once a second what is the same. Never throws. */
+  audit(entry: AuditEntry): void {
+    this.#audit.record(entry);
+  }
+
   /** Somebody was refused for a reason that somebody should see: said at most once a second. */
   refused(message: string, fields: Record<string, unknown>): void {
     this.#throttledLog.warn(message, message, fields);
@@ -284,14 +303,16 @@ export class Node {
     };
   }
 
-  #checkRate({ realm }: Channel): void {
-    const tenant = this.tenants.of(realm);
-    if (tenant.publishes.take()) return;
-    this.exceeded('publishesPerSecond', { tenant: tenant.id });
-    const { publishesPerSecond } = tenant.limits;
-    throw new RateLimitedError(
-      `Not published: ${describeRealm(realm)} publishes more than ${publishesPerSecond} times a second (limits.publishesPerSecond)`,
-    );
+  #newHub(alarm: IsolationAlarm): Hub {
+    return new Hub({
+      fanOut: this.#fanOut,
+      tenantOf: (realm) => this.tenants.of(realm),
+      onDelivered: () => this.counters.count('deliveries'),
+      onPresenceDropped: () => this.counters.count('presenceChangesDropped'),
+      onRoomRefused: ({ id, principal: { realm, userId } }, room) =>
+        this.quotaExceeded('maxRoomsPerTenant', { realm, userId, clientId: id, room }),
+      onIsolationViolation: (subscriber, channel) => alarm.raise(subscriber, channel),
+    });
   }
 
   #terminateAll(): void {
@@ -301,13 +322,9 @@ export class Node {
   #brokerFailed(what: string, error: unknown): void {
     this.log.warn('broker_failed', { what, error: describeError(error) });
   }
-
-  #violated(subscriber: Subscriber, channel: string): void {
-    this.counters.count('isolationViolations');
-    this.log.error('isolation_violation', {
-      client: subscriber.id,
-      realm: describeRealm(subscriber.principal.realm),
-      channel,
-    });
-  }
 }
+
+/** Who has come to a tenant's limit. */
+type Quota = Pick<AuditEntry, 'userId' | 'clientId' | 'address' | 'room'> & {
+  readonly realm: Realm;
+};

@@ -40,6 +40,8 @@ export class Outbox implements Writer, SendProgress {
   /** The socket has enough: the next frame follows when it has written this one. */
   #isBlocked = false;
   #isClosed = false;
+  /** Who waits for the network to take what the socket has. */
+  #onSettled: (() => void)[] = [];
 
   constructor(owner: OutboxOwner, transport: Transport) {
     this.#owner = owner;
@@ -85,6 +87,25 @@ export class Outbox implements Writer, SendProgress {
     while (this.#waiting && !this.#isBlocked && !this.#isClosed) this.#sendWaiting(this.#waiting);
   }
 
+  /** Forgets what waits of a channel's content: its receiver may not have it any more. */
+  purge(channel: string): void {
+    this.flush();
+    this.#waiting?.purge(channel);
+    if (this.#waiting?.length === 0) this.#waiting = null;
+  }
+
+  /**
+   * Sends what it can, and resolves when the network has taken all that the socket was given up to
+   * now, or there is nobody any more to take it.
+   */
+  async settled(): Promise<void> {
+    if (!this.#isBlocked) this.#flushWatched();
+    if (this.#isClosed || !this.#isBlocked) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onSettled.push(resolve);
+    await promise;
+  }
+
   /** Sends all that waits, whatever the socket has: there will be no later. */
   flushAll(): void {
     const rest = this.#batch ?? this.#waiting?.take(Infinity);
@@ -96,11 +117,13 @@ export class Outbox implements Writer, SendProgress {
   discard(): void {
     this.#isClosed = true;
     this.#forget();
+    this.#settle();
   }
 
   /** The socket has written what it had. */
   onWritten(): void {
     this.#isBlocked = false;
+    this.#settle();
     this.flush();
   }
 
@@ -161,6 +184,21 @@ export class Outbox implements Writer, SendProgress {
     }
     this.#isBlocked = true;
     this.#transport.send(batch, this);
+  }
+
+  /** The frame behind which the socket still has others says when it has been written, and they with it. */
+  #flushWatched(): void {
+    const batch = this.#batch;
+    if (!batch || this.#isClosed || this.#transport.bufferedBytes === 0) return this.flush();
+    this.#batch = null;
+    this.#isBlocked = true;
+    this.#transport.send(batch, this);
+  }
+
+  #settle(): void {
+    const resolvers = this.#onSettled;
+    this.#onSettled = [];
+    for (const resolve of resolvers) resolve();
   }
 
   #forget(): void {

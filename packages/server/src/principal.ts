@@ -1,5 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isRealm, isRole, isUserId, PLATFORM, type Realm, tenantRealm } from '@trunkline/contract';
+import {
+  isRealm,
+  isRole,
+  isUserId,
+  PLATFORM,
+  type Realm,
+  TENANT_HEADER,
+  tenantRealm,
+} from '@trunkline/contract';
 import { infoText } from './protocol/client-info.ts';
 
 /** Who a session or a request acts for. Every access decision reads only this. */
@@ -13,11 +21,19 @@ export interface Principal {
   /** When the principal ends, milliseconds since 1970. Default: never. */
   readonly expiresAt?: number;
   /**
+   * When its credential was issued, milliseconds since 1970: what was issued up to a revocation does not
+   * count any more. Default: unknown.
+   */
+  readonly issuedAt?: number;
+  /**
    * What others may see of this connection, in presence and beside what it publishes: at most 2 KiB
    * of JSON.
    */
   readonly info?: unknown;
-  /** Whatever the app wants to find again in its hooks; never sent. */
+  /**
+   * Whatever the app wants to find again in its hooks; never sent. One with `actingAs` is a support view
+   * of a tenant (`supportView` makes them), and ends within 8 hours.
+   */
   readonly claims?: unknown;
 }
 
@@ -45,6 +61,23 @@ export interface Handshake {
 export type Authenticate = (handshake: Handshake) => Principal | null | Promise<Principal | null>;
 
 /**
+ * The tenant that the page says it works in: from the connect's data, or the header of an HTTP request;
+ * `null`: it does not say. A wish, not a proof: whatever it is, look whether the user is a member.
+ */
+export function requestedTenant({ headers, data }: Handshake): string | null {
+  const { tenantId } = (data ?? {}) as { tenantId?: unknown };
+  const asked = tenantId ?? headers[TENANT_HEADER] ?? null;
+  // Of another type it is no tenant's id, and must not look as if there were none.
+  return asked === null || typeof asked === 'string' ? asked : JSON.stringify(asked);
+}
+
+/**
+ * Says what a principal is by now: the same user in the same realm, with the roles of this moment. `null`
+ * ends the connection for good (3503). Throwing means "cannot tell now".
+ */
+export type Reauthorize = (principal: Principal) => Principal | null | Promise<Principal | null>;
+
+/**
  * Checks what an app's hook returned and gives a frozen copy: what a session acts for must not
  * change under it, and what the app keeps beside a realm's id must not reach the client. Throws a
  * `TypeError` that names the wrong field.
@@ -53,7 +86,7 @@ export function checkPrincipal(value: Principal): Principal {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`A principal is an object, got ${typeof value}`);
   }
-  const { userId, realm, roles, expiresAt, info } = value;
+  const { userId, realm, roles, expiresAt, issuedAt, info } = value;
   if (userId !== '' && !isUserId(userId)) throw wrong('userId', 'a string of at most 128 bytes');
   if (!isRealm(realm)) {
     throw wrong(
@@ -65,6 +98,11 @@ export function checkPrincipal(value: Principal): Principal {
   if (expiresAt !== undefined && !Number.isFinite(expiresAt)) {
     throw wrong('expiresAt', 'milliseconds since 1970');
   }
+  if (issuedAt !== undefined && !Number.isFinite(issuedAt)) {
+    throw wrong('issuedAt', 'milliseconds since 1970');
+  }
+  const problem = supportViewProblem(value);
+  if (problem) throw new TypeError(problem);
   const text = infoText(info);
   return Object.freeze({
     ...value,
@@ -74,6 +112,50 @@ export function checkPrincipal(value: Principal): Principal {
     roles: Object.freeze([...roles]),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   });
+}
+
+/** The longest that a support view may last, in milliseconds: 8 hours. */
+export const MAX_SUPPORT_VIEW_MS: number = 8 * 3_600_000;
+
+/** Who of the platform's staff a support view stands for. */
+export interface ActingAs {
+  readonly userId: string;
+  readonly realm: Realm;
+}
+
+/** Whose support view it is; `undefined`: it is none. */
+export function actingAsOf({ claims }: Principal): ActingAs | undefined {
+  const { actingAs } = (claims ?? {}) as { actingAs?: ActingAs | null };
+  return actingAs ?? undefined;
+}
+
+/** When a principal may end at the latest, if that is wished: a support view when it was to end anyway. */
+export function lastingAtMost(
+  principal: Principal,
+  expiresAt: number | undefined,
+): number | undefined {
+  if (!actingAsOf(principal)) return expiresAt;
+  return Math.min(expiresAt ?? Infinity, principal.expiresAt ?? Infinity);
+}
+
+/** What is wrong with a support view; `null`: nothing, or it is none. */
+export function supportViewProblem(principal: Principal): string | null {
+  const actingAs = actingAsOf(principal);
+  if (actingAs === undefined) return null;
+  const { realm, expiresAt = Infinity } = principal;
+  if (
+    !isUserId(actingAs.userId) ||
+    !isRealm(actingAs.realm) ||
+    actingAs.realm.kind !== 'platform'
+  ) {
+    return "A principal's claims.actingAs must be { userId, realm: { kind: 'platform' } }: its staff member";
+  }
+  if (realm.kind === 'platform') {
+    return 'A principal with claims.actingAs is a support view of a tenant: its realm must be one';
+  }
+  return expiresAt <= Date.now() + MAX_SUPPORT_VIEW_MS
+    ? null
+    : 'A principal with claims.actingAs must have an expiresAt within 8 hours from now';
 }
 
 function wrong(field: string, expected: string): TypeError {

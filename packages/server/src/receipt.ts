@@ -10,7 +10,10 @@ import type { Node } from './node.ts';
  * the first one.
  */
 export type Receipt =
-  /** The broker stored it (history on) and announced it. Without history `epoch` is `''`. */
+  /**
+   * The broker stored it (history on) and announced it. Without history, and of a volatile one, `epoch` is
+   * `''` and `offset` 0.
+   */
   | {
       readonly id: string;
       readonly status: 'accepted';
@@ -28,6 +31,11 @@ export interface SendEventOptions {
   readonly idempotencyKey?: string;
   /** Reject when the event was not or may not be published. Default: say so in the receipt. */
   readonly required?: boolean;
+  /**
+   * Not kept, whatever the channel keeps: who is connected gets it at most once, nobody later. For what
+   * is out of date in seconds. Default: as the room's rule says of events of this type.
+   */
+  readonly volatile?: boolean;
 }
 
 /** The idempotency key is none: empty, too long or no string. The message says what was expected. */
@@ -46,8 +54,8 @@ const MAX_KEY_BYTES = 128;
 export async function sendEvent(
   node: Node,
   channel: Channel,
-  { id, json, conflationKey, isFollowUp = false }: SealedEvent,
-  { idempotencyKey, required = false }: SendEventOptions = {},
+  { id, type, json, conflationKey, isFollowUp = false }: SealedEvent,
+  { idempotencyKey, required = false, volatile = false }: SendEventOptions = {},
 ): Promise<Receipt> {
   channelKey(channel);
   checkIdempotencyKey(idempotencyKey);
@@ -56,6 +64,7 @@ export async function sendEvent(
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(conflationKey === undefined ? {} : { conflationKey }),
       isFollowUp,
+      volatile: volatile || isVolatileIn(node, channel, type),
     };
     const { epoch, offset } = await node.publish(channel, json, options);
     return { id, status: 'accepted', epoch, offset };
@@ -67,6 +76,10 @@ export async function sendEvent(
     if (required) throw error;
     return { id, status, reason };
   }
+}
+
+function isVolatileIn({ rooms }: Node, { target }: Channel, type: string): boolean {
+  return target.kind === 'room' && rooms.isVolatile(target.room, type);
 }
 
 /**

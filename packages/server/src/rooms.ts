@@ -1,3 +1,4 @@
+import { isEventType } from '@trunkline/contract';
 import { type HistoryLimits, resolveHistory } from './limits.ts';
 import type { Principal } from './principal.ts';
 
@@ -10,6 +11,9 @@ export interface RoomRequest {
   /** The client's id, which a subscription token may be bound to. */
   readonly clientId: string;
 }
+
+/** What a client brought along to be let in. */
+export type Credentials = Pick<RoomRequest, 'token' | 'data'>;
 
 /** A yes with conditions. */
 export interface RoomGrant {
@@ -42,6 +46,13 @@ export interface RoomRule {
   readonly presence?: boolean;
   /** Tells who comes and goes, to clients that want to know. Default `false`. */
   readonly joinLeave?: boolean;
+  /** Lets who is subscribed tell the others that they type, with `trunkline:typing`. Default `false`. */
+  readonly typing?: boolean;
+  /**
+   * Event types (`['chat:typing']`) that are not kept, whoever sends them: who is here gets them at most
+   * once, nobody later. For what is out of date in seconds. Default: none.
+   */
+  readonly volatile?: readonly string[];
   /** Who of the clients may publish: nobody, or who is subscribed. Default `'none'`. */
   readonly publish?: 'none' | 'members';
   /**
@@ -98,6 +109,11 @@ export class Rooms {
     return found ? found.history : this.#history;
   }
 
+  /** Are events of this type volatile there? */
+  isVolatile(room: string, type: string): boolean {
+    return this.#find(room)?.rule.volatile?.includes(type) ?? false;
+  }
+
   #find(room: string): CompiledRule | undefined {
     return this.#rules.find(({ pattern }) => pattern.test(room));
   }
@@ -108,6 +124,8 @@ const FIELDS: Readonly<Record<keyof RoomRule, (value: unknown) => string | null>
   history: () => null, // resolveHistory has its own words
   presence: (value) => (typeof value === 'boolean' ? null : 'true or false'),
   joinLeave: (value) => (typeof value === 'boolean' ? null : 'true or false'),
+  typing: (value) => (typeof value === 'boolean' ? null : 'true or false'),
+  volatile: volatileProblem,
   delta: (value) => (typeof value === 'boolean' ? null : 'true or false'),
   publish: (value) => (value === 'none' || value === 'members' ? null : "'none' or 'members'"),
   payload: (value) => (value === 'event' || value === 'json' ? null : "'event' or 'json'"),
@@ -126,6 +144,14 @@ function checkRule(pattern: string, rule: RoomRule): RoomRule {
     if (problem) throw new TypeError(`The ${field} of rooms '${pattern}' must be ${problem}`);
   }
   return rule;
+}
+
+function volatileProblem(types: unknown): string | null {
+  const expected =
+    'an array of event types (a-z 0-9 . _ - in segments joined by ":", no wildcards)';
+  if (!Array.isArray(types)) return `${expected}, got ${typeof types}`;
+  const wrong: unknown = types.find((type) => !isEventType(type));
+  return wrong === undefined ? null : `${expected}, got ${JSON.stringify(wrong)}`;
 }
 
 function historyOf(

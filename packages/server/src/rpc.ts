@@ -14,6 +14,20 @@ export type RpcHandler = (principal: Principal, data: unknown, context: CallCont
 /** Handlers by method. */
 export type RpcHandlers = Readonly<Record<string, RpcHandler>>;
 
+/** Is it one of the methods that the server itself answers? */
+export function isOwnMethod(method: string): boolean {
+  return method.startsWith('trunkline:');
+}
+
+/** Throws a `TypeError` for a handler that would never be called. `null`: there are none. */
+export function checkHandlers(handlers: RpcHandlers | undefined): RpcHandlers | null {
+  const own = Object.keys(handlers ?? {}).find(isOwnMethod);
+  if (own === undefined) return handlers ?? null;
+  throw new TypeError(
+    `rpc methods "trunkline:…" are Trunkline's own, got ${JSON.stringify(own)}: give yours another name`,
+  );
+}
+
 /** Takes what a client sends without waiting for an answer. What it throws is logged. */
 export type SendHandler = (
   principal: Principal,

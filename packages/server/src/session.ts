@@ -1,31 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { execute } from './commands/execute.ts';
-import { joinServerSide } from './commands/server-side.ts';
 import type { Connection } from './connections.ts';
 import type { LimitName } from './counters.ts';
-import {
-  type Disconnect,
-  disconnects,
-  isDisconnect,
-  ProtocolError,
-  protocolErrors,
-} from './errors.ts';
+import { type Disconnect, disconnects } from './errors.ts';
 import { announced } from './expiry.ts';
+import { fail } from './failure.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
 import { Lifetime, type LifetimeOwner } from './lifetime.ts';
-import { describeError } from './log.ts';
 import type { Node } from './node.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
-import type { Handshake, Principal } from './principal.ts';
+import { joinRoom, leaveRoom, recheck, refreshPermissions } from './permissions.ts';
+import { type Handshake, lastingAtMost, type Principal } from './principal.ts';
 import type { Command } from './protocol/command.ts';
 import type { Line } from './protocol/line.ts';
-import { errorReply, messagePush, refreshPush } from './protocol/reply.ts';
+import { messagePush, refreshPush } from './protocol/reply.ts';
 import type { Joined } from './recovery.ts';
 import { ReplySpace } from './reply-space.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
-import { CLOSE_GRACE_MS, type Transport } from './transport.ts';
+import { CLOSE_GRACE_MS, EXPEL_GRACE_MS, SLOW_GRACE_MS, type Transport } from './transport.ts';
 
 /** What a session is made from. */
 export interface SessionInit {
@@ -33,9 +27,6 @@ export interface SessionInit {
   readonly transport: Transport;
   readonly handshake: Handshake;
 }
-
-/** A slow reader is not waited for as long as others. */
-const SLOW_GRACE_MS = 1_000;
 
 /**
  * The server's side of one connection: from the first byte to the close. Commands start in the
@@ -49,9 +40,9 @@ export class Session
   readonly node: Node;
   readonly address: string;
   readonly #transport: Transport;
-  readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
-  readonly #lifetime: Lifetime;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly lifetime: Lifetime;
   readonly subscriptions: Subscriptions;
   #handshake: Handshake | null;
   #principal: Principal | null = null;
@@ -59,9 +50,11 @@ export class Session
   #refreshable: Handshake | null = null;
   /** Its connect was answered with an error: what follows is for nobody. */
   #isRefused = false;
-  /** Its connect has been answered, and it has not been closed since. */
   #isLive = false;
   #isClosed = false;
+  /** Its transport has gone, too. */
+  #isGone = false;
+  #onGone: (() => void)[] | null = null;
 
   /** Made when a large reply first needs it. */
   #replySpace: ReplySpace | null = null;
@@ -72,10 +65,10 @@ export class Session
     this.#transport = transport;
     this.#handshake = handshake;
     this.subscriptions = new Subscriptions(this);
-    this.#inbox = new Inbox(this);
-    this.#outbox = new Outbox(this, transport);
-    this.#lifetime = new Lifetime(this);
-    this.#lifetime.expectClient();
+    this.inbox = new Inbox(this);
+    this.outbox = new Outbox(this, transport);
+    this.lifetime = new Lifetime(this);
+    this.lifetime.expectClient();
     node.connections.add(this);
     node.counters.count('connectionsOpened');
   }
@@ -101,6 +94,15 @@ export class Session
     return this.#transport.sessionKey;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Has its connect been answered, and has it not been closed since? */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
   get actsFor(): Principal | null {
     return this.#principal;
   }
@@ -108,7 +110,7 @@ export class Session
   /** The space that large replies may have in the outbox. */
   get replySpace(): ReplySpace {
     if (this.#replySpace) return this.#replySpace;
-    this.#replySpace = new ReplySpace(this.#outbox);
+    this.#replySpace = new ReplySpace(this.outbox);
     if (this.#isClosed) this.#replySpace.close();
     return this.#replySpace;
   }
@@ -119,7 +121,7 @@ export class Session
 
   /** Has its token's end passed? It lives on for its grace, and may only refresh. */
   get isOver(): boolean {
-    return this.#lifetime.isOver;
+    return this.lifetime.isOver;
   }
 
   /** Takes one frame from the client. */
@@ -127,15 +129,15 @@ export class Session
     if (this.#isClosed) return;
     try {
       if (this.#isRefused) throw disconnects.badRequest;
-      this.#inbox.receive(frame);
+      this.inbox.receive(frame);
     } catch (error) {
-      this.#fail(null, error);
+      fail(this, null, error);
     }
   }
 
   /** Takes a ping of the WebSocket, which has answered it already. */
   pinged(): void {
-    const disconnect = this.#inbox.pinged();
+    const disconnect = this.inbox.pinged();
     if (disconnect) this.close(disconnect);
   }
 
@@ -143,18 +145,17 @@ export class Session
   close(disconnect: Disconnect): void {
     if (this.#isClosed) return;
     const isSlow = disconnect === disconnects.slow;
-    if (!isSlow) this.#outbox.flushAll();
-    this.#leave();
-    if (disconnect !== disconnects.connectionClosed) {
-      this.node.counters.countDisconnect(disconnect.code);
-    }
-    this.#transport.close(disconnect, isSlow ? SLOW_GRACE_MS : CLOSE_GRACE_MS);
+    if (!isSlow) this.outbox.flushAll();
+    this.#end(disconnect, isSlow ? SLOW_GRACE_MS : CLOSE_GRACE_MS);
   }
 
   /** The transport has gone: nothing can be said any more. */
   closed(): void {
     this.#leave();
     this.node.connections.remove(this);
+    this.#isGone = true;
+    for (const resolve of this.#onGone ?? []) resolve();
+    this.#onGone = null;
   }
 
   terminate(): void {
@@ -162,11 +163,18 @@ export class Session
   }
 
   write(line: Line): void {
-    this.#outbox.write(line);
+    this.outbox.write(line);
   }
 
   hold(bytes: number): void {
-    this.#outbox.hold(bytes);
+    this.outbox.hold(bytes);
+  }
+
+  /** Counts where there is none: what is left out is for nobody to recover. */
+  hasSpaceFor(bytes: number): boolean {
+    if (bytes <= this.outbox.space) return true;
+    this.node.counters.count('volatileDropped');
+    return false;
   }
 
   /**
@@ -192,7 +200,7 @@ export class Session
   goLive(): void {
     if (this.#isClosed) return; // opening a gate may have ended it
     this.#isLive = true;
-    this.#lifetime.start();
+    this.lifetime.start();
     this.#expireAt(this.principal.expiresAt);
   }
 
@@ -204,7 +212,7 @@ export class Session
     if (!this.#handshake) throw disconnects.badRequest;
     const handshake = this.#handshake;
     this.#handshake = null;
-    this.#lifetime.clientCame();
+    this.lifetime.clientCame();
     return handshake;
   }
 
@@ -228,33 +236,48 @@ export class Session
     this.subscriptions.onExpired(subscription);
   }
 
-  // What the server does to a connection waits for its connect: nothing may precede that reply.
   async joinRoom(room: string): Promise<void> {
-    await this.#inbox.connected;
-    if (this.#isLive) await joinServerSide(this, room);
+    await joinRoom(this, room);
   }
 
   async leaveRoom(room: string): Promise<void> {
-    await this.#inbox.connected;
-    this.subscriptions.endRoom(room, () => true);
-    // A client whose wish is just being decided would come in behind us.
-    await this.#inbox.settled(room);
-    this.subscriptions.endRoom(room, ({ isServerSide }) => !isServerSide);
+    await leaveRoom(this, room);
+  }
+
+  async refreshPermissions(): Promise<void> {
+    await refreshPermissions(this);
+  }
+
+  recheck(): void {
+    void recheck(this);
+  }
+
+  async expel(disconnect: Disconnect): Promise<void> {
+    this.#end(disconnect, EXPEL_GRACE_MS);
+    if (this.#isGone) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.#onGone ??= []).push(resolve);
+    await promise;
+  }
+
+  purge(wireName: string): void {
+    this.outbox.purge(wireName);
   }
 
   async probe(timeoutMs: number): Promise<void> {
-    if (this.#isLive) await this.#lifetime.probe(timeoutMs);
+    if (this.#isLive) await this.lifetime.probe(timeoutMs);
   }
 
   message(data: string): void {
     if (this.#isLive) this.write(messagePush(data));
   }
 
-  extend(expiresAt: number | null): void {
+  extend(until: number | null): void {
     if (!this.#isLive) return;
-    this.#expireAt(expiresAt ?? undefined);
+    const expiresAt = lastingAtMost(this.principal, until ?? undefined);
+    this.#expireAt(expiresAt);
     if (!this.#refreshable) return;
-    this.write(refreshPush(announced(expiresAt ?? undefined, this.node.limits.tokenLeadMs)));
+    this.write(refreshPush(announced(expiresAt, this.node.limits.tokenLeadMs)));
   }
 
   /** Awaits work, and throws when the session was closed meanwhile: its result is for nobody. */
@@ -278,7 +301,13 @@ export class Session
   }
 
   pong(): boolean {
-    return this.#lifetime.pong();
+    return this.lifetime.pong();
+  }
+
+  /** Its connect was refused: nothing is left but to close, which is the client's part: for so long. */
+  refuse(): void {
+    this.#isRefused = true;
+    this.lifetime.expectClient();
   }
 
   /** Carries out one command, and answers it. */
@@ -287,42 +316,23 @@ export class Session
     try {
       await execute(this, command, time);
     } catch (error) {
-      this.#fail(command, error);
+      fail(this, command, error);
     }
-  }
-
-  /** Turns whatever went wrong into the protocol's words: a disconnect or an error reply. */
-  #fail(command: Command | null, error: unknown): void {
-    if (isDisconnect(error)) return this.close(error);
-    if (!(error instanceof ProtocolError)) {
-      this.node.log.error('command_failed', { client: this.id, error: describeError(error) });
-    }
-    if (!command || !('id' in command)) return this.close(disconnects.internal);
-    const reply = error instanceof ProtocolError ? error : protocolErrors.internal;
-    if (command.method !== 'connect') return this.#answer(command.id, reply);
-    if (reply === protocolErrors.internal) return this.close(disconnects.internal);
-    this.#refuse(command.id, reply);
-  }
-
-  /** A refused connect leaves nothing to do but to close, which is the client's part: for so long. */
-  #refuse(id: number, error: ProtocolError): void {
-    if (this.#isClosed) return;
-    this.#isRefused = true;
-    this.#answer(id, error);
-    this.#lifetime.expectClient();
-  }
-
-  #answer(id: number, error: ProtocolError): void {
-    if (this.#isClosed) return;
-    this.node.counters.countError(error.code);
-    this.write(errorReply(id, error));
-    const disconnect = this.#inbox.afterError(error);
-    if (disconnect) this.close(disconnect);
   }
 
   #expireAt(expiresAt: number | undefined): void {
     const { tokenGraceMs } = this.node.limits;
-    this.#lifetime.expireAt(expiresAt, this.#refreshable ? tokenGraceMs : 0);
+    this.lifetime.expireAt(expiresAt, this.#refreshable ? tokenGraceMs : 0);
+  }
+
+  /** Ends it with no more than why: what waits to be sent is not. */
+  #end(disconnect: Disconnect, graceMs: number): void {
+    if (this.#isClosed) return;
+    this.#leave();
+    if (disconnect !== disconnects.connectionClosed) {
+      this.node.counters.countDisconnect(disconnect.code);
+    }
+    this.#transport.close(disconnect, graceMs);
   }
 
   #leave(): void {
@@ -332,8 +342,8 @@ export class Session
     this.node.connections.leave(this);
     this.#handshake = null;
     this.#refreshable = null;
-    this.#lifetime.end();
-    this.#outbox.discard();
+    this.lifetime.end();
+    this.outbox.discard();
     this.#replySpace?.close();
     this.subscriptions.close();
   }

@@ -12,7 +12,7 @@ import {
   type PublicationPush,
   type PushForm,
 } from './protocol/push.ts';
-import type { RoomRule } from './rooms.ts';
+import type { Credentials, RoomRule } from './rooms.ts';
 
 /** The session that a subscription belongs to, as much of it as the subscription needs. */
 export interface SubscriptionOwner {
@@ -20,6 +20,8 @@ export interface SubscriptionOwner {
   write(line: Line): void;
   /** Counts bytes that wait behind a gate; a negative number gives them back. */
   hold(bytes: number): void;
+  /** Is there space for so many bytes of what may as well be left out? */
+  hasSpaceFor(bytes: number): boolean;
   close(disconnect: Disconnect): void;
   /** Called when the subscription's place in the stream is lost: what came cannot follow. */
   onInsufficientState(subscription: Subscription): void;
@@ -32,6 +34,8 @@ export interface SubscriptionWish {
   readonly hearsPresence: boolean;
   /** What the rule that let it in lets others see of it: JSON text. */
   readonly chanInfo: string | undefined;
+  /** What it came with: the rule is asked with it again. */
+  readonly credentials: Credentials;
   readonly form: PushForm;
 }
 
@@ -71,6 +75,9 @@ export class Subscription implements Subscriber, Present {
   readonly #owner: SubscriptionOwner;
   readonly #rule: RoomRule | undefined;
   readonly #wish: SubscriptionWish | undefined;
+  #token: string | undefined;
+  /** When it was made, milliseconds since 1970. */
+  readonly #since = Date.now();
   #expiry: Expiry | null = null;
   /** `null`: open. */
   #gate: Gate | null = { held: [], bytes: 0 };
@@ -99,6 +106,17 @@ export class Subscription implements Subscriber, Present {
     return this.#wish === undefined;
   }
 
+  /** What its client brought along to be let in. */
+  get credentials(): Credentials {
+    const { credentials = {} } = this.#wish ?? {};
+    return this.#token === undefined ? credentials : { ...credentials, token: this.#token };
+  }
+
+  /** Its client has brought a new token: the earlier one is no proof of anything any more. */
+  renew(token: string): void {
+    this.#token = token;
+  }
+
   /** In which form it has its pushes. */
   get form(): PushForm {
     return this.#wish?.form ?? PLAIN;
@@ -119,6 +137,7 @@ export class Subscription implements Subscriber, Present {
     return {
       user: this.principal.userId,
       client: this.#owner.id,
+      since: this.#since,
       ...(connInfo === undefined ? {} : { connInfo }),
       ...(chanInfo === undefined ? {} : { chanInfo }),
     };
@@ -186,6 +205,8 @@ export class Subscription implements Subscriber, Present {
 
   #hold(gate: Gate, item: Held): void {
     const bytes = item.push?.plain.bytes ?? 0;
+    // Whether it has no place because nothing here has one, or is volatile: nobody recovers it.
+    if (item.publication.offset === 0 && !this.#owner.hasSpaceFor(bytes)) return;
     gate.held.push(item);
     gate.bytes += bytes;
     this.#owner.hold(bytes);
@@ -205,6 +226,10 @@ export class Subscription implements Subscriber, Present {
       return;
     }
     const { offset } = publication;
+    if (offset === 0) {
+      if (push) this.#offer(publication, push);
+      return;
+    }
     const isSameLife = epoch === this.#epoch;
     if (isSameLife && offset <= this.#offset) return; // it was in the reply
     if (!push || !isSameLife || offset !== this.#offset + 1) {
@@ -215,6 +240,12 @@ export class Subscription implements Subscriber, Present {
     this.#write(publication, push);
   }
 
+  /** Writes a volatile one, which has no place in the stream: without space for it, it is left out. */
+  #offer(publication: Publication, push: PublicationPush): void {
+    if (this.#owner.hasSpaceFor(push.plain.bytes)) this.#write(publication, push);
+  }
+
+  // Whatever is written moves what the client's next delta builds on, a volatile one too.
   #write({ data }: Publication, push: PublicationPush): void {
     const wish = this.#wish;
     if (!wish) {

@@ -9,6 +9,8 @@ export interface SubscriptionsOwner {
   readonly id: string;
   readonly node: Node;
   write(line: Line): void;
+  /** Forgets what waits to be sent of a channel. */
+  purge(wireName: string): void;
   close(disconnect: Disconnect): void;
 }
 
@@ -23,6 +25,16 @@ export class Subscriptions {
 
   constructor(session: SubscriptionsOwner) {
     this.#session = session;
+  }
+
+  /** Those that the server made. */
+  get serverSide(): Subscription[] {
+    return this.#all.filter(({ isServerSide }) => isServerSide);
+  }
+
+  /** Those that the client asked for. */
+  get clientSide(): Subscription[] {
+    return this.#all.filter(({ isServerSide }) => !isServerSide);
   }
 
   /** May there be so many more? */
@@ -49,9 +61,10 @@ export class Subscriptions {
     this.#all = this.#all.filter((other) => other !== subscription);
   }
 
-  /** Leaves its channel, and tells the client why. */
+  /** Leaves its channel, and tells the client why; nothing of the channel that still waits is sent. */
   end(subscription: Subscription, reason: Unsubscribed): void {
     this.remove(subscription);
+    this.#session.purge(subscription.wireName);
     this.#session.write(unsubscribePush(subscription.wireName, reason));
   }
 

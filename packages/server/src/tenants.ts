@@ -1,4 +1,4 @@
-import type { Realm } from '@trunkline/contract';
+import { PLATFORM, type Realm, tenantRealm } from '@trunkline/contract';
 import type { LimitName } from './counters.ts';
 import { Deltas } from './deltas.ts';
 import { type Limits, resolveTenantLimits, type TenantLimits } from './limits.ts';
@@ -21,8 +21,11 @@ export interface TenantsOptions {
 export class Tenant {
   /** `null`: the platform. */
   readonly id: string | null;
+  readonly realm: Realm;
   /** How many of its connections are open here. */
   connections = 0;
+  /** How many of its rooms have a subscriber here. */
+  rooms = 0;
   #limits: TenantLimits;
   /** How publications follow from each other. */
   readonly deltas: Deltas;
@@ -31,6 +34,7 @@ export class Tenant {
 
   constructor(id: string | null, limits: TenantLimits, onExceeded: OnExceeded) {
     this.id = id;
+    this.realm = id === null ? PLATFORM : tenantRealm(id);
     this.deltas = new Deltas(limits.deltaMsPerSecond, () =>
       onExceeded('deltaMsPerSecond', { tenant: id }),
     );
@@ -56,7 +60,7 @@ export class Tenant {
   /** Can it be forgotten without anybody getting more than is theirs? */
   get isIdle(): boolean {
     const isRested = this.#publishes.isFull() && this.#fanOut.isFull() && this.deltas.isRested;
-    return this.connections === 0 && isRested;
+    return this.connections === 0 && this.rooms === 0 && isRested;
   }
 
   /** From here on these hold; what has been used stays used where the rates did not change. */

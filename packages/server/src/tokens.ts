@@ -16,7 +16,13 @@ import {
   jwtVerify,
 } from 'jose';
 import { disconnects, protocolErrors } from './errors.ts';
-import { type Authenticate, checkPrincipal, type Handshake, type Principal } from './principal.ts';
+import {
+  type Authenticate,
+  checkPrincipal,
+  type Handshake,
+  type Principal,
+  supportViewProblem,
+} from './principal.ts';
 import type { RoomGrant, RoomRequest, RoomRule } from './rooms.ts';
 import { resolveKeys, type TokenKey, type VerificationKey } from './token-keys.ts';
 
@@ -104,8 +110,7 @@ export class TokenVerifier {
       const { claims, key } = await this.#verify(token);
       if (claims['channel'] !== undefined) refuse('It is a subscription token');
       requireUnexpired(claims);
-      const principal = await this.#principalOf(claims, key, handshake);
-      return principal && { ...principal, ...expiryOf(claims, principal.expiresAt) };
+      return await this.#principalOf(claims, key, handshake);
     });
   }
 
@@ -195,7 +200,11 @@ export class TokenVerifier {
     const { principalOf } = this.#options;
     const found = principalOf ? await principalOf(claims, handshake) : this.#claimed(claims, key);
     if (!found) return null;
-    const principal = checkPrincipal(found);
+    const timed = { ...issueOf(claims), ...found, ...expiryOf(claims, found.expiresAt) };
+    // What tokens claim is the token's fault: an error, and its client would come back with it for ever.
+    const problem = supportViewProblem(timed);
+    if (problem) refuse(problem);
+    const principal = checkPrincipal(timed);
     if (key.realm && !isSameRealm(key.realm, principal.realm))
       refuse('Its key is for another realm');
     return principal;
@@ -293,6 +302,11 @@ function endOf({ exp = Infinity, expire_at: expireAt }: TokenClaims): number {
 function expiryOf(claims: TokenClaims, latestMs = Infinity): { expiresAt?: number } {
   const endMs = Math.min(endOf(claims), latestMs);
   return endMs === Infinity ? {} : { expiresAt: Math.min(endMs, Date.now() + YEAR_MS) };
+}
+
+/** When it was issued: not before now, however far the issuer's clock is ahead. */
+function issueOf({ iat }: TokenClaims): { issuedAt?: number } {
+  return iat === undefined ? {} : { issuedAt: Math.min(iat * 1_000, Date.now()) };
 }
 
 function mismatchOf(

@@ -74,6 +74,15 @@ export class WaitingLines {
     return first ? Batch.from([first, ...others]) : null;
   }
 
+  /** Takes out every line that carries a channel's content. */
+  purge(channel: string): void {
+    const rest = this.#lines.filter((line) => line !== null && line.channel !== channel);
+    this.#lines = rest;
+    this.#keys = indexKeys(rest);
+    this.#length = rest.length;
+    this.#bytes = rest.reduce((sum, line) => sum + (line?.bytes ?? 0) + SEPARATOR_BYTES, 0);
+  }
+
   /** Forgets the places of lines that gave way when they are most of all. */
   #compact(): void {
     if (this.#lines.length < 2 * this.#length + SPARE_PLACES) return;

@@ -278,7 +278,7 @@ test('a hook that hangs for everybody holds up no more than its limit, and not f
   expect(exceeded(server, 'maxConcurrentAuthenticates')).toBe(4);
 });
 
-const event = { id: 'event-1', json: '{"v":1}', bytes: 7 };
+const event = { id: 'event-1', type: 'x', json: '{"v":1}', bytes: 7 };
 
 test('what is published above publishesPerSecond is dropped, and its sender told', async () => {
   const server = await serve({ rooms, limits: { publishesPerSecond: NEVER, publishBurst: 3 } });

@@ -1,4 +1,4 @@
-import { sealEvent, sendEvent } from '@trunkline/server';
+import { type SendEventOptions, sealEvent, sendEvent } from '@trunkline/server';
 import { Session } from '@trunkline/server/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { publicationPush } from '../src/protocol/reply.ts';
@@ -61,12 +61,13 @@ async function sendProgress(
   operationId: string,
   stage: string,
   percentage: number,
+  options: SendEventOptions = {},
 ) {
   const type = 'operation:progress';
   const event = { type, data: { operationId, operationType: 'import', stage, percentage } };
   const address = { realm: acme, scope: 'user' } as const;
   const sealed = sealEvent(event, address, server.node.limits);
-  await sendEvent(server.node, userChannel('ada'), sealed);
+  await sendEvent(server.node, userChannel('ada'), sealed, options);
 }
 
 const shown = ({ data }: { data: unknown }) => {
@@ -98,6 +99,40 @@ test('of the progress that waits for a slow reader only the newest of each stage
   const offsets = wire.pushed.map(({ offset }) => offset ?? 0);
   expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
   expect(server.node.stats().counts.conflated).toBe(5);
+});
+
+test('what has a place in the stream never gives way to a volatile one, which gives way to its like', async () => {
+  const server = await serve();
+  const { wire } = await stalled(server);
+  await sendProgress(server, 'a', 'parsing', 1);
+  for (const percentage of [2, 3]) {
+    await sendProgress(server, 'a', 'parsing', percentage, { volatile: true });
+  }
+  await turn();
+  wire.drain();
+  await turn();
+  const rest = wire.pushed.slice(1).map((each) => [shown(each)[2], each.offset]);
+  expect(rest).toEqual([
+    [1, 2],
+    [3, undefined],
+  ]);
+});
+
+test('a slow reader goes without volatile ones that its queue has no space for, and is not closed for them', async () => {
+  const server = await serve();
+  const { wire } = await stalled(server);
+  const publish = async (n: number, volatile: boolean) =>
+    await server.node.publish(userChannel('ada'), `"${n}${'x'.repeat(9_000)}"`, { volatile });
+  for (let n = 0; n < 200; n += 1) await publish(n, n % 10 > 0);
+  for (let n = 0; n < 5; n += 1) await turn();
+  expect(wire.closedWith).toBe(0);
+  wire.drain();
+  await turn();
+  const rest = wire.pushed.slice(1);
+  expect(rest.filter(({ offset }) => offset !== undefined)).toHaveLength(20);
+  const { volatileDropped } = server.node.stats().counts;
+  expect(rest).toHaveLength(200 - volatileDropped);
+  expect(volatileDropped).toBeGreaterThan(0);
 });
 
 test('a reader that keeps up gets every step', async () => {

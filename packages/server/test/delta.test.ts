@@ -1,11 +1,11 @@
 import { sealEvent } from '@trunkline/server';
 import type { Subscription } from 'centrifuge';
 import fc from 'fast-check';
-import { applyDelta } from 'fossil-delta';
 import { describe, expect, test, vi } from 'vitest';
 import { Deltas } from '../src/deltas.ts';
 import { deltaBetween, MAX_DELTA_BYTES } from '../src/protocol/delta.ts';
 import { PublicationPush } from '../src/protocol/push.ts';
+import { apply } from './apply-delta.ts';
 import {
   acme,
   connected,
@@ -22,11 +22,6 @@ const room = roomChannel('product:1');
 const subscribing = { channel: 'product:1', delta: 'fossil', recoverable: true };
 const utf8 = new TextEncoder();
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-/** What a client makes of a delta. */
-function apply(base: string, delta: string): string {
-  return new TextDecoder().decode(applyDelta(utf8.encode(base), utf8.encode(delta)));
-}
 
 /** Letters of one to four bytes, whose neighbours share bytes with them, and what JSON escapes. */
 const letter = fc.oneof(

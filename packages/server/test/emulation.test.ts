@@ -298,7 +298,7 @@ test('POSTs that are on their way when the session ends get 404 and change nothi
   const begun = requestsBegun(10);
   const waiting = Array.from({ length: 10 }, () => begin(server, body.slice(0, -5)));
   await begun;
-  server.node.users.disconnect({ realm: acme, userId: 'ada' });
+  await server.node.users.disconnect({ realm: acme, userId: 'ada' });
   expect(await stream.closed()).toBe(3503);
   for (const request of waiting) request.end(body.slice(-5));
   const answers = await Promise.all(waiting.map((request) => answerTo(request)));

@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Channel, Realm } from '@trunkline/contract';
-import { type AttachOptions, type Log, Node, type NodeOptions } from '@trunkline/server';
+import {
+  type AttachOptions,
+  type AuditRecord,
+  type AuditSink,
+  type Log,
+  Node,
+  type NodeOptions,
+} from '@trunkline/server';
 import { attachWith, Session, type SessionInit } from '@trunkline/server/testing';
 import { Centrifuge, type Options } from 'centrifuge';
 import { EventSource } from 'eventsource';
@@ -37,12 +44,21 @@ export class MemoryLog implements Log {
   }
 }
 
+/** A sink that remembers what was put on record. */
+export class MemoryAudit implements AuditSink {
+  readonly records: AuditRecord[] = [];
+  record = (record: AuditRecord) => {
+    this.records.push(record);
+  };
+}
+
 /** A node behind a real HTTP server on a free port. Tokens are `tenant/user` or `tenant/user/role`. */
 export interface TestServer {
   readonly node: Node;
   readonly http: Server;
   readonly url: string;
   readonly log: MemoryLog;
+  readonly audit: MemoryAudit;
   /** Where HTTP requests go. */
   readonly httpUrl: string;
   /** A stock client; of another version than the newest, or over another transport, if they are given. */
@@ -77,7 +93,8 @@ export async function startServer(
   }: AttachTestOptions = {},
 ): Promise<TestServer> {
   const log = new MemoryLog();
-  const node = new Node({ authenticate: fromToken, log, ...options });
+  const audit = new MemoryAudit();
+  const node = new Node({ authenticate: fromToken, log, audit, ...options });
   const http = createServer(httpOptions, (_request, response) => response.writeHead(404).end());
   const sockets = trackSockets(http);
   const clients: Centrifuge[] = [];
@@ -94,6 +111,7 @@ export async function startServer(
     url,
     httpUrl,
     log,
+    audit,
     client: (token, clientOptions = {}, make = {}) => {
       const client = newClient(port, make, { token, ...clientOptions });
       clients.push(client);

@@ -156,6 +156,7 @@ test('a new end after a stall of this process does not judge a pong that has not
     node,
     close,
     exceeded: () => {},
+    recheck: () => {},
     sendPing: () => pinged.resolve(),
   });
   onTestFinished(() => lifetime.end());

@@ -5,6 +5,9 @@ import { frameText, RawPeer, type TestServer, type WireLine } from './harness.ts
 
 export const JSON_TYPE = { 'content-type': 'application/json' };
 
+/** Where HTTP requests go. */
+type HttpAddress = Pick<TestServer, 'httpUrl'>;
+
 /** A request of exactly these headers, besides those that HTTP itself needs. */
 export interface Asked {
   readonly method?: string;
@@ -56,7 +59,7 @@ export async function answerTo(request: ClientRequest): Promise<Answer> {
 
 /** POSTs commands for a session, as literally as they are given. */
 export async function emulate(
-  server: TestServer,
+  server: HttpAddress,
   { session = '', node = '' }: { session?: string | undefined; node?: string | undefined },
   ...lines: unknown[]
 ): Promise<Answer> {
@@ -72,14 +75,14 @@ export interface RawStreamOptions {
 
 /** A stream that is read line by line, and whose commands are posted; close code 0: it just ended. */
 export class RawStream extends RawPeer {
-  readonly server: TestServer;
+  readonly server: HttpAddress;
   readonly request: ClientRequest;
   response: IncomingMessage | null = null;
   readonly #isEvents: boolean;
   #rest = '';
 
   constructor(
-    server: TestServer,
+    server: HttpAddress,
     firstLines: readonly unknown[],
     { transport = 'http_stream', headers = {} }: RawStreamOptions = {},
   ) {

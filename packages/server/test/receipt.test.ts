@@ -6,9 +6,9 @@ import {
   sendEvent,
 } from '@trunkline/server';
 import { afterEach, expect, test, vi } from 'vitest';
-import { fromToken, MemoryLog, roomChannel, userChannel } from './harness.ts';
+import { fromToken, MemoryAudit, MemoryLog, roomChannel, userChannel } from './harness.ts';
 
-const event: SealedEvent = { id: 'event-1', json: '{"v":1}', bytes: 7 };
+const event: SealedEvent = { id: 'event-1', type: 'chat:message', json: '{"v":1}', bytes: 7 };
 
 afterEach(() => {
   vi.useRealTimers();
@@ -18,7 +18,10 @@ function nodeWith(publish?: MemoryBroker['publish']) {
   const broker = new MemoryBroker();
   if (publish) broker.publish = publish;
   const log = new MemoryLog();
-  return { node: new Node({ broker, log, authenticate: fromToken }), log };
+  return {
+    node: new Node({ broker, log, audit: new MemoryAudit(), authenticate: fromToken }),
+    log,
+  };
 }
 
 test('accepted: with the position in the stream', async () => {

@@ -2,7 +2,7 @@ import type { Principal, RoomRules } from '@trunkline/server';
 import { TokenVerifier } from '@trunkline/server/tokens';
 import { SignJWT } from 'jose';
 import { expect, test } from 'vitest';
-import { RawClient, roomChannel, serve } from './harness.ts';
+import { acme, RawClient, roomChannel, serve } from './harness.ts';
 
 const secret = new TextEncoder().encode('a secret of at least thirty-two bytes');
 const tokens = new TokenVerifier({ keys: [{ algorithms: ['HS256'], secret }] });
@@ -136,12 +136,24 @@ test.each([
   ["another user's token", async () => await sign(60, { sub: 'ben' }), 3500],
   ["another tenant's token", async () => await sign(60, { tenantId: 'globex' }), 3500],
   ['no token', async () => '', 3501],
-  ['a token that took a role away', async () => await sign(60, { roles: [] }), 3014],
-  ['a token with one more role', async () => await sign(60, { roles: ['a', 'b'] }), 3011],
 ])('a refresh with %s ends the connection', async (_name, token, code) => {
   const { client } = await enter(await sign(60, { roles: ['a'] }));
   client.send({ id: 2, refresh: { token: await token() } });
   expect(await client.closed()).toBe(code);
+});
+
+test('a refresh with other roles changes what the connection hears, and the connection lives', async () => {
+  const { client, server } = await enter(await sign(60, { roles: ['a', 'b'] }));
+  await client.ask(2, { refresh: { token: await sign(60, { roles: ['b', 'c'] }) } });
+  await client.line(({ push }) => push?.channel === '@role:c' && push.subscribe !== undefined);
+  for (const role of ['a', 'b', 'c']) {
+    await server.node.publish({ realm: acme, target: { kind: 'role', role } }, `"to ${role}"`);
+  }
+  await client.publication('to c');
+  expect(client.pushed).toEqual(['to b', 'to c']);
+  expect(client.lines.flatMap(({ push }) => (push?.unsubscribe ? [push] : []))).toEqual([
+    { channel: '@role:a', unsubscribe: { code: 2000, reason: 'server unsubscribe' } },
+  ]);
 });
 
 test('a user database that is down at a refresh is no log-out: the client tries again', async () => {

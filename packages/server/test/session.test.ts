@@ -3,7 +3,7 @@ import { disconnects, Node } from '@trunkline/server';
 import { Session } from '@trunkline/server/testing';
 import { expect, test } from 'vitest';
 import { HeldHistoryBroker } from './broken-brokers.ts';
-import { acme, connected, MemoryLog, RawClient, serve } from './harness.ts';
+import { acme, connected, MemoryAudit, MemoryLog, RawClient, serve } from './harness.ts';
 
 const ada: Principal = { userId: 'ada', realm: acme, roles: [] };
 
@@ -45,6 +45,7 @@ test('a session that is closed anywhere in a subscribe leaves nothing in the hub
       authenticate: () => ada,
       rooms: { '*': { authorize: () => true } },
       log: new MemoryLog(),
+      audit: new MemoryAudit(),
     });
     await node.start();
     const handshake = { headers: {}, url: '/', remoteAddress: '' };

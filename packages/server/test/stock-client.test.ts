@@ -419,7 +419,7 @@ describe.each(stockClients)('centrifuge %s over %s', (_version, transport, make)
     client.connect();
     await client.ready();
     const ended = eventOf<{ code: number }>(client, 'disconnected');
-    server.node.users.disconnect({ realm: acme, userId: 'ada' });
+    await server.node.users.disconnect({ realm: acme, userId: 'ada' });
     expect((await ended).code).toBe(3503);
     expect(client.state).toBe(State.Disconnected);
   });

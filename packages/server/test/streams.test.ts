@@ -337,7 +337,7 @@ test('streams that are torn down in the middle of writes do no harm', async () =
     void server.node.publish(allChannel(), large);
     if (n % 5 === 0) await turn();
     (stream.request.socket as Socket).resetAndDestroy();
-    server.node.users.disconnect({
+    void server.node.users.disconnect({
       realm: { kind: 'tenant', tenantId: 'acme' },
       userId: `u${n + 1}`,
     });
@@ -355,6 +355,9 @@ test('a session that was closed takes nothing more, though its stream is still o
     await server.node.publish(userChannel('ada'), JSON.stringify('x'.repeat(100_000)));
     await turn();
   }
-  server.node.users.disconnect({ realm: { kind: 'tenant', tenantId: 'acme' }, userId: 'ada' });
+  await server.node.users.disconnect({
+    realm: { kind: 'tenant', tenantId: 'acme' },
+    userId: 'ada',
+  });
   expect((await emulate(server, key, { id: 2, rpc: {} })).status).toBe(404);
 });

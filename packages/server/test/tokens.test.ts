@@ -13,6 +13,7 @@ import {
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { compactToken, encode } from './compact-token.ts';
 
 type Principal = NonNullable<Awaited<ReturnType<TokenVerifier['authenticate']>>>;
 /** Of any type: an issuer may say anything. */
@@ -38,13 +39,9 @@ const sign = async (claims: Claims, key: SigningKey = secret, header: object = {
     .setProtectedHeader({ alg: 'HS256', ...header })
     .sign(typeof key === 'string' ? Buffer.from(key) : key);
 
-const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-
 /** A token that jose would not sign. */
-function forge(header: object, claims: object, hmacSecret: string | Uint8Array): string {
-  const input = `${encode(header)}.${encode(claims)}`;
-  return `${input}.${createHmac('sha256', hmacSecret).update(input).digest('base64url')}`;
-}
+const forge = (header: object, claims: object, hmacSecret: string | Uint8Array): string =>
+  compactToken(header, claims, (text) => createHmac('sha256', hmacSecret).update(text).digest());
 
 const signatureOf = (token: string) => Buffer.from(token.split('.')[2], 'base64url');
 const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -163,8 +160,33 @@ describe('a connection token', () => {
       roles: ['admins', 'editors'],
       info: { name: 'Ada' },
       claims,
+      issuedAt: claims.iat * 1_000,
       expiresAt: claims.exp * 1_000,
     });
+  });
+
+  test('was issued at its iat, no later than now, and at no known time without', async () => {
+    const { connect } = verifier();
+    const { iat: _iat, ...ageless } = good();
+    expect(await connect(await sign(ageless))).not.toHaveProperty('issuedAt');
+    const before = Date.now();
+    const ahead = await connect(await sign({ ...good(), iat: now() + 20 }));
+    expect(ahead?.issuedAt).toBeGreaterThanOrEqual(before);
+    expect(ahead?.issuedAt).toBeLessThanOrEqual(Date.now());
+  });
+
+  test('is a support view where it names who acts, and no good where that breaks the rules', async () => {
+    const { connect, refusals } = verifier();
+    const actingAs = { userId: 'root', realm: PLATFORM };
+    expect(await connect(await sign({ ...good(), actingAs }))).toMatchObject({
+      claims: { actingAs },
+    });
+    expect(await connect(await sign({ ...good(), actingAs, exp: now() + 9 * hour }))).toBeNull();
+    expect(await connect(await sign({ ...good(), actingAs: { userId: 'root' } }))).toBeNull();
+    expect(refusals).toEqual([
+      expect.stringContaining('expiresAt within 8 hours'),
+      expect.stringContaining('claims.actingAs must be'),
+    ]);
   });
 
   test('without sub and roles stands for an anonymous user', async () => {
@@ -552,6 +574,7 @@ describe('principalOf', () => {
       userId: 'user-ada',
       realm: globex,
       roles: ['x'],
+      issuedAt: claims.iat * 1_000,
       expiresAt: claims.exp * 1_000,
     });
     expect(await connect(await sign(claims), 'no')).toBeNull();

@@ -137,7 +137,7 @@ test('a user who is disconnected is told to stay away, the namesake next door st
   const server = await serve();
   const client = await connected(server, 'acme/ada');
   const other = await connected(server, 'globex/ada');
-  server.node.users.disconnect(ada);
+  await server.node.users.disconnect(ada);
   expect(await client.closed()).toBe(3503);
   server.node.users.message({ realm: globex, userId: 'ada' }, '"still here"');
   await other.line(({ push }) => push?.message?.data === 'still here');

@@ -17,6 +17,8 @@ export interface ClientInfo {
   readonly connInfo?: string;
   /** What the room's rule lets others see: JSON text. */
   readonly chanInfo?: string;
+  /** When it came to the channel, milliseconds since 1970. Other clients are not told. */
+  readonly since: number;
 }
 
 /** Somebody came to a channel, or went. */
@@ -29,7 +31,7 @@ export interface PresenceChange {
 export interface Publication {
   /** The exact JSON text that was published: it is never parsed and printed again. */
   readonly data: string;
-  /** Its place in the stream; 0 when the channel keeps no history. */
+  /** Its place in the stream; 0 when it was not kept. */
   readonly offset: number;
   /** The client that published it; absent when the server did. */
   readonly info?: ClientInfo;
@@ -63,12 +65,15 @@ export type OnPublication = (channel: string, publication: Publication, epoch: s
 export type OnPresenceChange = (channel: string, change: PresenceChange) => void;
 
 /**
- * What all nodes share: publish, subscribe, history, presence. Channels are opaque keys to it.
+ * What all nodes share: publish, subscribe, history, presence, who was put into which room, and what was
+ * revoked. Channels are opaque keys to it.
  *
  * Guarantees that every engine gives:
  * - `publish` assigns the offset, appends and announces in one atomic step: announcements of a
  *   channel come in offset order, and a publication that can be read has been announced or will be.
  * - Calls of one node for one channel get offsets in call order, awaited or not.
+ * - What is published without history is announced in its turn, with offset 0 and epoch `''`; a stream
+ *   that the channel has stays as it is.
  * - Once `subscribe` has resolved, every later publication of the channel is announced, at most
  *   once. Losing one is legal (a network may), hiding it is not: offsets have no holes.
  * - Every call settles: an engine bounds its own waiting and rejects.
@@ -95,6 +100,18 @@ export interface Broker {
   removePresence(channel: string, clientId: string): Promise<void>;
   /** Who is present, in the order of their coming. */
   presence(channel: string): Promise<readonly ClientInfo[]>;
+  /** Keeps that a user was put into a room, until it is taken back. Users are opaque keys, too. */
+  addJoin(user: string, room: string): Promise<void>;
+  removeJoin(user: string, room: string): Promise<void>;
+  /** The rooms that a user was put into, in the order of the joins. */
+  joins(user: string): Promise<readonly string[]>;
+  /**
+   * Keeps for that long that what was issued to a subject (an opaque key of a user or a tenant) up to a
+   * moment does not count any more. A later moment replaces an earlier one, never the other way round.
+   */
+  revoke(subject: string, at: number, ttlMs: number): Promise<void>;
+  /** The latest moment that is kept for any of these subjects, milliseconds since 1970; `null`: none. */
+  revokedAt(subjects: readonly string[]): Promise<number | null>;
   stop(): Promise<void>;
 }
 

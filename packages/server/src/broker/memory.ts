@@ -12,9 +12,11 @@ import type {
   StreamPosition,
 } from './broker.ts';
 import { ItemStore, type Stream } from './item-store.ts';
+import { JoinStore } from './join-store.ts';
 import { PresenceStore } from './presence-store.ts';
 import { PublishedKeys } from './published-keys.ts';
 import { type Place, RecencyList } from './recency-list.ts';
+import { RevocationStore } from './revocation-store.ts';
 
 /** Options of the memory engine. */
 export interface MemoryBrokerOptions {
@@ -30,6 +32,8 @@ export interface MemoryBrokerOptions {
   maxIdempotencyKeys?: number;
   /** Idempotency keys remembered for one tenant. Default 10,000. */
   maxIdempotencyKeysPerTenant?: number;
+  /** Revocations remembered; the oldest go first. Default 100,000. */
+  maxRevocations?: number;
 }
 
 const MIB = 1024 * 1024;
@@ -49,6 +53,8 @@ export class MemoryBroker implements Broker {
   readonly #published: PublishedKeys;
   readonly #items: ItemStore;
   readonly #presence = new PresenceStore();
+  readonly #joins = new JoinStore();
+  readonly #revocations: RevocationStore;
   readonly #streamTtlMs: number;
   readonly #maxStreams: number;
   #onPublication: OnPublication = () => {};
@@ -65,6 +71,7 @@ export class MemoryBroker implements Broker {
       maxKeys: options.maxIdempotencyKeys ?? 100_000,
       maxKeysPerTenant: options.maxIdempotencyKeysPerTenant ?? 10_000,
     });
+    this.#revocations = new RevocationStore(options.maxRevocations ?? 100_000);
     this.#streamTtlMs = options.streamTtlMs ?? 7 * DAY_MS;
     this.#maxStreams = options.maxStreams ?? 100_000;
   }
@@ -130,6 +137,26 @@ export class MemoryBroker implements Broker {
     return this.#presence.of(channel, performance.now());
   }
 
+  async addJoin(user: string, room: string): Promise<void> {
+    this.#joins.add(user, room);
+  }
+
+  async removeJoin(user: string, room: string): Promise<void> {
+    this.#joins.remove(user, room);
+  }
+
+  async joins(user: string): Promise<readonly string[]> {
+    return this.#joins.of(user);
+  }
+
+  async revoke(subject: string, at: number, ttlMs: number): Promise<void> {
+    this.#revocations.add(subject, at, performance.now() + ttlMs);
+  }
+
+  async revokedAt(subjects: readonly string[]): Promise<number | null> {
+    return this.#revocations.latestOf(subjects, performance.now());
+  }
+
   #append(
     channel: string,
     data: string,
@@ -187,6 +214,7 @@ export class MemoryBroker implements Broker {
     }
     this.#published.forgetExpired(now);
     this.#presence.forgetExpired(now);
+    this.#revocations.forgetExpired(now);
   }
 }
 

@@ -98,6 +98,36 @@ export class SlowBroker implements Broker {
     return await this.#inner.presence(channel);
   }
 
+  async addJoin(user: string, room: string): Promise<void> {
+    await this.#delay();
+    await this.#inner.addJoin(user, room);
+    await this.#delay();
+  }
+
+  async removeJoin(user: string, room: string): Promise<void> {
+    await this.#delay();
+    await this.#inner.removeJoin(user, room);
+    await this.#delay();
+  }
+
+  async joins(user: string): Promise<readonly string[]> {
+    await this.#delay();
+    const rooms = await this.#inner.joins(user);
+    await this.#delay();
+    return rooms;
+  }
+
+  async revoke(subject: string, at: number, ttlMs: number): Promise<void> {
+    await this.#delay();
+    await this.#inner.revoke(subject, at, ttlMs);
+    await this.#delay();
+  }
+
+  async revokedAt(subjects: readonly string[]): Promise<number | null> {
+    await this.#delay();
+    return await this.#inner.revokedAt(subjects);
+  }
+
   /** Runs a step after a delay of its own, but never before the earlier ones of the same line. */
   async #inOrder<T>(line: string, step: () => T | Promise<T>): Promise<T> {
     const earlier = this.#tails.get(line) ?? Promise.resolve();

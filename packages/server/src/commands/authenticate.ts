@@ -1,8 +1,10 @@
+import { isSameRealm } from '@trunkline/contract';
 import { disconnects } from '../errors.ts';
 import { checkPrincipal, type Handshake, type Principal } from '../principal.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { awaitHook } from './hook.ts';
+import { recordFailedAuthentication } from './records.ts';
 
 /** Asks the app who a handshake acts for. Throws `Disconnect` 3500 for nobody. */
 export async function askPrincipal(
@@ -16,8 +18,41 @@ export async function askPrincipal(
     return answer === null ? null : checkPrincipal(answer);
   };
   const principal = await awaitHook(session, time, { name: 'authenticate', call });
-  if (principal !== null) return principal;
+  if (principal !== null && !(await isRevoked(session, principal, time))) return principal;
   counters.count('authenticationsFailed');
   session.node.refused('authentication_failed', { client: session.id });
+  recordFailedAuthentication(session, principal);
   throw disconnects.invalidToken;
+}
+
+/**
+ * Asks `reauthorize` who a session acts for by now. Throws `Disconnect` 3503 for nobody, 3005 for
+ * somebody whose time is over.
+ */
+export async function askAgain(session: Session, time: TimeBudget): Promise<Principal> {
+  const { reauthorize } = session.node;
+  const { principal: before } = session;
+  const call = async () => {
+    const answer = await reauthorize?.(before);
+    return answer ? requireSame(before, checkPrincipal(answer)) : null;
+  };
+  const principal = await awaitHook(session, time, { name: 'reauthorize', call });
+  if (principal === null || (await isRevoked(session, principal, time))) {
+    throw disconnects.forceDisconnect;
+  }
+  if ((principal.expiresAt ?? Infinity) <= Date.now()) throw disconnects.expired;
+  return principal;
+}
+
+async function isRevoked(
+  { node }: Session,
+  principal: Principal,
+  time: TimeBudget,
+): Promise<boolean> {
+  return await time.spend('the broker', node.users.isRevoked(principal));
+}
+
+function requireSame(before: Principal, now: Principal): Principal {
+  if (now.userId === before.userId && isSameRealm(now.realm, before.realm)) return now;
+  throw new TypeError('reauthorize must give the same user in the same realm, or null');
 }

@@ -1,13 +1,10 @@
 import { isReservedRoom, isRoom } from '@trunkline/contract';
 import { protocolErrors } from '../errors.ts';
 import { infoText } from '../protocol/client-info.ts';
-import type { RoomGrant, RoomRequest, RoomRule } from '../rooms.ts';
+import type { Credentials, RoomGrant, RoomRequest, RoomRule } from '../rooms.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { awaitHook } from './hook.ts';
-
-/** What a client brought along to be let in. */
-type Credentials = Pick<RoomRequest, 'token' | 'data'>;
 
 /** What a rule has granted; `info` as JSON text. */
 interface Granted {

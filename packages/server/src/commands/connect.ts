@@ -1,4 +1,4 @@
-import { isReservedRoom, isRoom, type Target } from '@trunkline/contract';
+import type { Target } from '@trunkline/contract';
 import { disconnects, protocolErrors } from '../errors.ts';
 import { announced } from '../expiry.ts';
 import type { Handshake, Principal } from '../principal.ts';
@@ -9,8 +9,9 @@ import { type Joined, join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { askPrincipal } from './authenticate.ts';
-import { awaitHook } from './hook.ts';
-import { newSubscription } from './server-side.ts';
+import { ownTargets } from './own-targets.ts';
+import { recordForeignPositions, recordSupportView } from './records.ts';
+import { newSubscription, unlessFull } from './server-side.ts';
 
 /** `connect`: who is it, what is theirs from the start, the reply, then the live stream. */
 export async function connect(
@@ -20,13 +21,16 @@ export async function connect(
   time: TimeBudget,
 ): Promise<void> {
   const handshake = handshakeWith(session, request);
+  const askedAt = performance.now();
   const principal = await authenticate(session, handshake, time);
   await makeSpace(session, principal, time);
+  requireUnchanged(session, principal, askedAt);
   session.enter(principal, handshake);
   const targets = await ownTargets(session, principal, time);
   const joining = joinOwnChannels(session, targets, request);
   const joined = await session.whileOpen(time.spend('the broker', joining));
   session.complete(welcome(session, id, joined), joined);
+  recordSupportView(session);
   session.goLive();
 }
 
@@ -65,46 +69,31 @@ async function makeSpace(
   await session.whileOpen(Promise.all(probes));
 }
 
-/** The channels that a principal has from the start: its own, its realm's, its roles', its rooms'. */
-async function ownTargets(
-  session: Session,
-  principal: Principal,
-  time: TimeBudget,
-): Promise<Target[]> {
-  const { userId, roles } = principal;
-  const call = () => session.node.roomsOf(principal);
-  const rooms = await awaitHook(session, time, { name: 'roomsOf', call });
-  return [
-    ...(userId === '' ? [] : [{ kind: 'user', userId } as const]),
-    { kind: 'all' },
-    ...[...new Set(roles)].map((role) => ({ kind: 'role', role }) as const),
-    ...usableRooms(session, rooms).map((room) => ({ kind: 'room', room }) as const),
-  ];
-}
-
-// Membership is the app's decision and a bad name no reason to keep a user out.
-function usableRooms({ node }: Session, rooms: readonly string[]): string[] {
-  return [...new Set<unknown>(rooms)].filter((room): room is string => {
-    if (isRoom(room) && !isReservedRoom(room)) return true;
-    node.log.warn('room_skipped', { hook: 'roomsOf', room: String(room).slice(0, 128) });
-    return false;
-  });
+/**
+ * What `authenticate` has found may have been revoked while it looked: from here on a revocation finds
+ * this session. It comes back, and is asked about anew.
+ */
+function requireUnchanged({ node }: Session, principal: Principal, askedAt: number): void {
+  if (node.users.hasChangedSince(principal, askedAt)) throw disconnects.forceReconnect;
 }
 
 async function joinOwnChannels(
   session: Session,
   targets: readonly Target[],
-  { subs }: ConnectRequest,
+  request: ConnectRequest,
 ): Promise<Joined[]> {
   const { node } = session;
+  recordForeignPositions(session, targets, request);
   if (!session.subscriptions.hasSpaceFor(targets.length)) throw disconnects.channelLimit;
   const budget = new ReplyBudget(node.limits.maxRecoveryBytes);
   const subscriptions = targets.map((target) => newSubscription(session, target));
   for (const subscription of subscriptions) session.subscriptions.add(subscription);
-  const joins = subscriptions.map((subscription) =>
-    join(node, subscription, subs.get(subscription.wireName), budget),
-  );
-  return await Promise.all(joins);
+  const joins = subscriptions.map((subscription) => {
+    const recover = request.subs.get(subscription.wireName);
+    return unlessFull(session, subscription, join(node, subscription, recover, budget));
+  });
+  const joined = await Promise.all(joins);
+  return joined.filter((each) => each !== null);
 }
 
 function welcome(session: Session, id: number, joined: readonly Joined[]): Line {

@@ -6,12 +6,22 @@ import { connect } from './connect.ts';
 import { history } from './history.ts';
 import { presence, presenceStats } from './presence.ts';
 import { publish } from './publish.ts';
+import { recordDenial } from './records.ts';
 import { refresh, subRefresh } from './refresh.ts';
 import { rpc, send } from './rpc.ts';
 import { subscribe, unsubscribe } from './subscribe.ts';
 
 /** Carries out one command. Throws what it is answered with: a `ProtocolError` or a `Disconnect`. */
 export async function execute(session: Session, command: Command, time: TimeBudget): Promise<void> {
+  try {
+    await carryOut(session, command, time);
+  } catch (error) {
+    recordDenial(session, command, error);
+    throw error;
+  }
+}
+
+async function carryOut(session: Session, command: Command, time: TimeBudget): Promise<void> {
   if (command.method === 'connect')
     return await connect(session, command.id, command.request, time);
   if (!session.isAuthenticated) throw disconnects.badRequest;

@@ -29,7 +29,7 @@ export async function history(
     throw protocolErrors.unrecoverable;
   }
   const publications = fitting(session, select(past, request));
-  writeLarge(session, historyReply(id, { publications, top: past.top }));
+  writeLarge(session, historyReply(id, room, { publications, top: past.top }));
 }
 
 /** Where to begin to read; `null`: the top alone. */

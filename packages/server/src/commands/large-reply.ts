@@ -10,6 +10,20 @@ export function itemBytes({ node, replySpace }: Session): number {
   return Math.min(node.limits.maxRecoveryBytes, replySpace.now) - WRAPPER_BYTES;
 }
 
+/** The first of the items of a reply: no more than a `presence` may name, and than fit into it. */
+export function firstFitting<T>(
+  session: Session,
+  items: readonly T[],
+  textOf: (item: T) => string,
+): readonly T[] {
+  let bytes = itemBytes(session);
+  const end = items.findIndex((item, index) => {
+    bytes -= Buffer.byteLength(textOf(item)) + 1; // its comma
+    return index >= session.node.limits.maxPresenceClients || bytes < 0;
+  });
+  return end < 0 ? items : items.slice(0, end);
+}
+
 /**
  * Writes a reply that may be large and is asked for as often as the client likes: it counts to its
  * tenant's bytes per second. Throws error 111 where they are used up.

@@ -6,7 +6,7 @@ import { presenceReply, presenceStatsReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { requireReader } from './authorize.ts';
-import { itemBytes, writeLarge } from './large-reply.ts';
+import { firstFitting, writeLarge } from './large-reply.ts';
 
 /** `presence`: who is in a room. Of very many, so many as the limit says; the stats count all. */
 export async function presence(
@@ -17,9 +17,9 @@ export async function presence(
 ): Promise<void> {
   const { node } = session;
   const all = await presentIn(session, room, time);
-  const named = first(all, { count: node.limits.maxPresenceClients, bytes: itemBytes(session) });
+  const named = firstFitting(session, all, (info) => `"${info.client}":${clientInfoBody(info)}`);
   if (named.length < all.length) node.exceeded('maxPresenceClients', { client: session.id });
-  writeLarge(session, presenceReply(id, named));
+  writeLarge(session, presenceReply(id, room, named));
 }
 
 /** `presence_stats`: how many are in a room. All anonymous clients together are one user. */
@@ -34,20 +34,8 @@ export async function presenceStats(
   session.write(presenceStatsReply(id, { clients: all.length, users }));
 }
 
-/** The first of them: so many, and no more than so many bytes. */
-function first(
-  infos: readonly ClientInfo[],
-  { count, bytes }: { count: number; bytes: number },
-): readonly ClientInfo[] {
-  let left = bytes;
-  const end = infos.findIndex((info, index) => {
-    left -= Buffer.byteLength(`"${info.client}":${clientInfoBody(info)},`);
-    return index >= count || left < 0;
-  });
-  return end < 0 ? infos : infos.slice(0, end);
-}
-
-async function presentIn(
+/** Who is present in a room that this client may read. Throws error 103, 107 or 108. */
+export async function presentIn(
   session: Session,
   room: string,
   time: TimeBudget,

@@ -1,6 +1,7 @@
 import { isSameRealm } from '@trunkline/contract';
 import { type Disconnect, disconnects, ProtocolError, protocolErrors } from '../errors.ts';
 import { announced } from '../expiry.ts';
+import { become } from '../permissions.ts';
 import type { Principal } from '../principal.ts';
 import type { SubRefreshRequest } from '../protocol/command.ts';
 import { refreshReply, subRefreshReply } from '../protocol/reply.ts';
@@ -8,6 +9,7 @@ import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { askPrincipal } from './authenticate.ts';
 import { authorize } from './authorize.ts';
+import { recordForeignRefresh } from './records.ts';
 
 /** `refresh`: a new token for the connection that is open (protocol, section 13). */
 export async function refresh(
@@ -19,10 +21,8 @@ export async function refresh(
   const principal = await renewed(session, token, time);
   requireSameIdentity(session, principal);
   const { tokenLeadMs } = session.node.limits;
-  const disconnect = afterRoles(session.principal.roles, principal.roles);
-  session.renew(principal);
   session.write(refreshReply(id, session.id, announced(principal.expiresAt, tokenLeadMs)));
-  if (disconnect) session.close(disconnect);
+  await become(session, principal, time);
 }
 
 /** `sub_refresh`: a new token for a subscription that is open. */
@@ -38,6 +38,7 @@ export async function subRefresh(
   const { expiresAt } = await grantFor(session, room, token, time);
   if (subscription.hasEnded) throw protocolErrors.permissionDenied;
   const { tokenLeadMs, tokenGraceMs } = session.node.limits;
+  subscription.renew(token);
   subscription.expireAt(expiresAt, tokenGraceMs);
   session.write(subRefreshReply(id, announced(expiresAt, tokenLeadMs)));
 }
@@ -52,22 +53,14 @@ async function renewed(session: Session, token: string, time: TimeBudget): Promi
 }
 
 /** A token of somebody else is no refresh: what is subscribed here is this principal's. */
-function requireSameIdentity(session: Session, { userId, realm }: Principal): void {
+function requireSameIdentity(session: Session, asked: Principal): void {
+  const { userId, realm } = asked;
   const { principal, node } = session;
-  if (principal.userId === userId && isSameRealm(principal.realm, realm)) return;
+  const isSameTenant = isSameRealm(principal.realm, realm);
+  if (principal.userId === userId && isSameTenant) return;
   node.refused('refresh_as_another', { client: session.id });
+  recordForeignRefresh(session, asked, isSameTenant);
   throw disconnects.invalidToken;
-}
-
-/**
- * Roles are channels, and channels are joined at the connect. Who has lost one must forget what it
- * could recover; who has gained one comes back and joins it.
- */
-function afterRoles(joined: readonly string[], roles: readonly string[]): Disconnect | null {
-  const now = new Set(roles);
-  const before = new Set(joined);
-  if (joined.some((role) => !now.has(role))) return disconnects.stateInvalidated;
-  return roles.some((role) => !before.has(role)) ? disconnects.forceReconnect : null;
 }
 
 async function grantFor(

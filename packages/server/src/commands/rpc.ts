@@ -1,18 +1,22 @@
 import { disconnects, protocolErrors } from '../errors.ts';
 import type { RpcRequest } from '../protocol/command.ts';
 import { rpcReply } from '../protocol/reply.ts';
+import { isOwnMethod } from '../rpc.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { awaitHook } from './hook.ts';
+import { ownCall } from './own-calls.ts';
 
-/** `rpc`: a client calls one of the app's methods. */
+/** `rpc`: a client calls one of the app's methods, or one of the server's own. */
 export async function rpc(
   session: Session,
   id: number,
-  { method, data }: RpcRequest,
+  request: RpcRequest,
   time: TimeBudget,
 ): Promise<void> {
   const { principal, node } = session;
+  const { method, data } = request;
+  if (isOwnMethod(method)) return await ownCall(session, id, request, time);
   if (!node.rpc) throw protocolErrors.notAvailable;
   const handler = Object.hasOwn(node.rpc, method) ? node.rpc[method] : undefined;
   if (!handler) throw protocolErrors.methodNotFound;

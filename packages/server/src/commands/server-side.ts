@@ -1,7 +1,7 @@
 import { channelKey, type Target, wireName } from '@trunkline/contract';
-import { disconnects, protocolErrors } from '../errors.ts';
+import { disconnects, LimitExceededError, protocolErrors } from '../errors.ts';
 import { subscribePush } from '../protocol/reply.ts';
-import { join, ReplyBudget } from '../recovery.ts';
+import { type Joined, join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import { Subscription, type SubscriptionWish } from '../subscription.ts';
 import { TimeBudget } from '../time-budget.ts';
@@ -26,17 +26,45 @@ export function newSubscription(
   });
 }
 
-/** Subscribes a live session to a room, as the app decided. One that is subscribed stays as it is. */
-export async function joinServerSide(session: Session, room: string): Promise<void> {
-  if (session.subscriptions.get(room)) return;
-  if (!session.subscriptions.hasSpaceFor(1)) throw protocolErrors.limitExceeded;
-  const subscription = newSubscription(session, { kind: 'room', room });
+/**
+ * Subscribes a live session to a channel of its own, and tells it. One that is subscribed stays as it is.
+ * Throws when there is no space; where it is not required, that is only counted.
+ */
+export async function joinServerSide(
+  session: Session,
+  target: Target,
+  { isRequired }: { isRequired: boolean },
+): Promise<void> {
+  if (session.subscriptions.get(wireName(target))) return;
+  if (!session.subscriptions.hasSpaceFor(1)) {
+    if (isRequired) throw protocolErrors.limitExceeded;
+    return;
+  }
+  const subscription = newSubscription(session, target);
   session.subscriptions.add(subscription);
   try {
     await announce(session, subscription);
   } catch (error) {
     session.subscriptions.remove(subscription);
-    if (error !== disconnects.connectionClosed) throw error; // it went away: nothing to join
+    if (error === disconnects.connectionClosed) return; // it went away: nothing to join
+    if (isRequired || !(error instanceof LimitExceededError)) throw error;
+  }
+}
+
+/** As `joining`, or `null`: its room is one more than its tenant may have, which must not shut a user out. */
+export async function unlessFull(
+  { node, subscriptions }: Session,
+  subscription: Subscription,
+  joining: Promise<Joined>,
+): Promise<Joined | null> {
+  try {
+    return await joining;
+  } catch (error) {
+    if (!(error instanceof LimitExceededError)) throw error;
+    subscriptions.remove(subscription);
+    const { wireName: room } = subscription;
+    node.refused('room_skipped', { client: subscription.id, room, limit: error.limit });
+    return null;
   }
 }
 

@@ -1,14 +1,19 @@
-import { protocolErrors } from '../errors.ts';
+import { LimitExceededError, protocolErrors } from '../errors.ts';
 import { announced } from '../expiry.ts';
 import type { SubscribeRequest } from '../protocol/command.ts';
 import { type PushForm, pushForm } from '../protocol/push.ts';
 import { subscribeReply, unsubscribeReply } from '../protocol/reply.ts';
 import { type Joined, join, QueueBudget, type RecoveryBudget } from '../recovery.ts';
+import type { Credentials } from '../rooms.ts';
 import type { Session } from '../session.ts';
 import type { Subscription } from '../subscription.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { authorize, requireRoom } from './authorize.ts';
+import { recordJoin } from './records.ts';
 import { newSubscription } from './server-side.ts';
+
+/** What most clients bring along. */
+const NOTHING: Credentials = {};
 
 /** `subscribe`: a client's own wish to enter a room. */
 export async function subscribe(
@@ -26,6 +31,7 @@ export async function subscribe(
   const wish = {
     hearsPresence: request.joinLeave,
     chanInfo: info,
+    credentials: credentialsOf(request),
     form: formOf(session, request),
   };
   const subscription = newSubscription(session, { kind: 'room', room }, wish);
@@ -34,11 +40,12 @@ export async function subscribe(
   try {
     const joined = await joinRoom(session, subscription, request, { time, budget });
     const expiry = token === undefined ? null : announced(expiresAt, tokenLeadMs);
-    session.complete(subscribeReply(id, { ...joined.result, expiry }), [joined]);
+    session.complete(subscribeReply(id, room, { ...joined.result, expiry }), [joined]);
     subscription.expireAt(expiresAt, token === undefined ? 0 : tokenGraceMs);
+    recordJoin(session, room);
   } catch (error) {
     session.subscriptions.remove(subscription);
-    throw error;
+    throw error instanceof LimitExceededError ? protocolErrors.limitExceeded : error;
   } finally {
     // Not before the reply is in the queue: the next one would be let in to the same space.
     budget.release();
@@ -50,6 +57,14 @@ export function unsubscribe(session: Session, id: number, channel: string): void
   const subscription = session.subscriptions.get(channel);
   if (subscription && !subscription.isServerSide) session.subscriptions.remove(subscription);
   session.write(unsubscribeReply(id));
+}
+
+function credentialsOf({ token, data }: SubscribeRequest): Credentials {
+  if (token === undefined && data === undefined) return NOTHING;
+  return {
+    ...(token === undefined ? {} : { token }),
+    ...(data === undefined ? {} : { data }),
+  };
 }
 
 function requireFree(session: Session, room: string): void {

@@ -1,5 +1,11 @@
 import type { Batch } from './batch.ts';
 
+/** What a line is, besides its text. */
+export interface LineTags {
+  readonly conflationKey?: string | undefined;
+  readonly channel?: string | undefined;
+}
+
 /** A line on its way out, with its size counted once for all its receivers. */
 export class Line {
   readonly text: string;
@@ -7,13 +13,16 @@ export class Line {
   readonly bytes: number;
   /** A line that still waits gives way to a newer one with the same key. */
   readonly conflationKey: string | undefined;
+  /** The wire name of the channel whose content it carries: who loses that may not get it any more. */
+  readonly channel: string | undefined;
   /** The batch of this line alone: whoever writes nothing else in a turn shares its bytes. */
   alone: Batch | null = null;
 
-  constructor(text: string, conflationKey?: string) {
+  constructor(text: string, { conflationKey, channel }: LineTags = {}) {
     this.text = text;
     this.bytes = Buffer.byteLength(text);
     this.conflationKey = conflationKey;
+    this.channel = channel;
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type ChannelNames,
   channelPush,
   deltaBody,
+  type PushNames,
   presenceChangePush,
   publicationPush,
   textBody,
@@ -64,7 +65,8 @@ export class PublicationPush {
 
   /** In one subscription's form. `base`: the text that its client has; `null`: none. */
   lineIn({ isCompact, isDelta }: PushForm, base: string | null): Line {
-    const name = isCompact ? this.#names.number : this.#names.wireName;
+    const { wireName } = this.#names;
+    const names: PushNames = isCompact ? this.#names : { wireName };
     const place = isCompact ? COMPACT : 0;
     if (!isDelta) {
       return (this.#lines[place] ??= publicationPush(this.#names, this.#publication, isCompact));
@@ -72,9 +74,9 @@ export class PublicationPush {
     const delta = base === null ? null : this.#deltaFrom(base);
     // Of a delta's bases none may give way to a newer one: these lines have no conflation key.
     if (delta === null) {
-      return (this.#lines[place | TEXT] ??= channelPush(name, 'pub', textBody(this.#publication)));
+      return (this.#lines[place | TEXT] ??= channelPush(names, 'pub', textBody(this.#publication)));
     }
-    const line = () => channelPush(name, 'pub', deltaBody(this.#publication, delta));
+    const line = () => channelPush(names, 'pub', deltaBody(this.#publication, delta));
     return base === this.#base ? (this.#lines[place | DELTA] ??= line()) : line();
   }
 
@@ -100,9 +102,9 @@ export class PresenceChangePush {
 
   /** In one subscription's form. */
   lineIn({ isCompact }: PushForm): Line {
-    const { wireName, number } = this.#names;
+    const { wireName } = this.#names;
     return isCompact
-      ? (this.#byNumber ??= presenceChangePush(number, this.#change))
-      : (this.#byName ??= presenceChangePush(wireName, this.#change));
+      ? (this.#byNumber ??= presenceChangePush(this.#names, this.#change))
+      : (this.#byName ??= presenceChangePush({ wireName }, this.#change));
   }
 }

@@ -69,8 +69,8 @@ export function connectReply(id: number, result: ConnectResult): Line {
 }
 
 /** The reply that ends a successful subscribe. */
-export function subscribeReply(id: number, result: SubscribeResult): Line {
-  return new Line(`{"id":${id},"subscribe":${subscribeBody(result)}}`);
+export function subscribeReply(id: number, channel: string, result: SubscribeResult): Line {
+  return new Line(`{"id":${id},"subscribe":${subscribeBody(result)}}`, { channel });
 }
 
 /** The reply to an unsubscribe: it always succeeds. */
@@ -84,9 +84,9 @@ export function publishReply(id: number): Line {
 }
 
 /** The reply with who is in a room. */
-export function presenceReply(id: number, infos: readonly ClientInfo[]): Line {
+export function presenceReply(id: number, channel: string, infos: readonly ClientInfo[]): Line {
   const clients = infos.map((info) => `${JSON.stringify(info.client)}:${clientInfoBody(info)}`);
-  return reply(id, 'presence', [`"presence":{${clients.join(',')}}`]);
+  return reply(id, 'presence', [`"presence":{${clients.join(',')}}`], channel);
 }
 
 /** The reply with how many are in a room. */
@@ -98,17 +98,22 @@ export function presenceStatsReply(
 }
 
 /** The reply with a piece of a channel's past. */
-export function historyReply(id: number, { publications, top }: HistoryResult): Line {
-  return reply(id, 'history', [
+export function historyReply(
+  id: number,
+  channel: string,
+  { publications, top }: HistoryResult,
+): Line {
+  const fields = [
     `"publications":[${publications.join(',')}]`,
     `"epoch":${JSON.stringify(top.epoch)},"offset":${top.offset}`,
-  ]);
+  ];
+  return reply(id, 'history', fields, channel);
 }
 
-/** The reply to an rpc; `undefined` is no data. */
-export function rpcReply(id: number, data: unknown): Line {
+/** The reply to an rpc; `undefined` is no data. `channel`: whose content it is, if it is a channel's. */
+export function rpcReply(id: number, data: unknown, channel?: string): Line {
   const text = JSON.stringify(data) as string | undefined;
-  return reply(id, 'rpc', text === undefined ? [] : [`"data":${text}`]);
+  return reply(id, 'rpc', text === undefined ? [] : [`"data":${text}`], channel);
 }
 
 /** The reply to a refresh of the connection. */
@@ -138,36 +143,38 @@ export interface ChannelNames {
   readonly number: number;
 }
 
+/** How one push names its channel: by its number, if it says so. */
+export type PushNames = Pick<ChannelNames, 'wireName'> & Partial<ChannelNames>;
+
 /** A publication as it is pushed to every subscriber of a channel: encoded once. */
 export function publicationPush(
-  { wireName, number }: ChannelNames,
+  names: ChannelNames,
   publication: Publication,
   isCompact: boolean,
 ): Line {
-  const { conflationKey: key } = publication;
+  const { wireName, number } = names;
+  const { conflationKey: key, offset } = publication;
   // By its number in both forms: a room may be called like another's number.
-  const conflationKey = key === undefined ? undefined : `${number} ${key}`;
-  return channelPush(
-    isCompact ? number : wireName,
-    'pub',
-    publicationBody(publication),
-    conflationKey,
-  );
+  // Of those with a place in the stream none gives way to one without.
+  const conflationKey = key === undefined ? undefined : `${number}${offset > 0 ? ' ' : '~'}${key}`;
+  const body = publicationBody(publication);
+  return channelPush(isCompact ? names : { wireName }, 'pub', body, conflationKey);
 }
 
 /** Tells subscribers who came or went: encoded once. */
-export function presenceChangePush(name: string | number, { kind, info }: PresenceChange): Line {
-  return channelPush(name, kind, `{"info":${clientInfoBody(info)}}`);
+export function presenceChangePush(names: PushNames, { kind, info }: PresenceChange): Line {
+  return channelPush(names, kind, `{"info":${clientInfoBody(info)}}`);
 }
 
 /** Announces a server-side subscription that was made after the connect. */
 export function subscribePush(wireName: string, result: SubscribeResult): Line {
-  return channelPush(wireName, 'subscribe', subscribeBody(result));
+  return channelPush({ wireName }, 'subscribe', subscribeBody(result));
 }
 
 /** Tells a client that the server ended its subscription. */
 export function unsubscribePush(wireName: string, { code, reason }: Unsubscribed): Line {
-  return channelPush(wireName, 'unsubscribe', JSON.stringify({ code, reason }));
+  const body = JSON.stringify({ code, reason });
+  return new Line(pushText({ wireName }, 'unsubscribe', body)); // of no content: it is never purged
 }
 
 /** The server's word to one connection, on no channel. `data` is JSON text on one line. */
@@ -180,15 +187,14 @@ export function refreshPush(expiry: Expiry | null): Line {
   return new Line(`{"push":{"refresh":{${expiryFields(expiry).join(',')}}}}`);
 }
 
-/** A push on a channel, by its name or by the number that stands for it. `body` is JSON text. */
+/** A push of a channel's content. `body` is JSON text. */
 export function channelPush(
-  name: string | number,
+  names: PushNames,
   kind: string,
   body: string,
   conflationKey?: string,
 ): Line {
-  const channel = typeof name === 'number' ? `"id":${name}` : `"channel":${JSON.stringify(name)}`;
-  return new Line(`{"push":{${channel},"${kind}":${body}}}`, conflationKey);
+  return new Line(pushText(names, kind, body), { conflationKey, channel: names.wireName });
 }
 
 /** Says why a connection ends where the transport itself cannot. */
@@ -196,8 +202,13 @@ export function disconnectPush({ code, reason }: Disconnect): Line {
   return new Line(`{"push":{"disconnect":${JSON.stringify({ code, reason })}}}`);
 }
 
-function reply(id: number, method: string, fields: readonly string[]): Line {
-  return new Line(`{"id":${id},"${method}":{${fields.join(',')}}}`);
+function pushText({ wireName, number }: PushNames, kind: string, body: string): string {
+  const name = number === undefined ? `"channel":${JSON.stringify(wireName)}` : `"id":${number}`;
+  return `{"push":{${name},"${kind}":${body}}}`;
+}
+
+function reply(id: number, method: string, fields: readonly string[], channel?: string): Line {
+  return new Line(`{"id":${id},"${method}":{${fields.join(',')}}}`, { channel });
 }
 
 function expiryFields(expiry: Expiry | null | undefined): string[] {

@@ -53,6 +53,24 @@ export function describeBroker(name: string, create: () => Broker): void {
     const offsets = async (after: number | null, channel = room) =>
       (await broker.history(channel, after)).publications.map(({ offset }) => offset);
 
+    test('what is published without history comes in its turn, and leaves the stream as it is', async () => {
+      await broker.subscribe(room);
+      const unkept = { history: null };
+      const positions = await Promise.all([
+        publish('1'),
+        publish('"v1"', unkept),
+        publish('2'),
+        publish('"v2"', unkept),
+        publish('3'),
+      ]);
+      expect(positions.map(({ offset }) => offset)).toEqual([1, 0, 2, 0, 3]);
+      expect(positions[1]).toEqual({ epoch: '', offset: 0 });
+      expect(await announced.of(room, 5)).toEqual(['1', '"v1"', '2', '"v2"', '3']);
+      expect(announced.all.map(({ offset }) => offset)).toEqual([1, 0, 2, 0, 3]);
+      expect(announced.all[1]?.epoch).toBe('');
+      expect(await offsets(0)).toEqual([1, 2, 3]);
+    });
+
     test('numbers publications from 1 without holes, in call order though nobody awaits', async () => {
       const names = Array.from({ length: 50 }, (_, index) => `"${index}"`);
       const positions = await Promise.all(names.map((data) => publish(data, keep({ size: 50 }))));

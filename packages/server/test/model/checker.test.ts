@@ -13,7 +13,7 @@ const invariantsOf = (history: History): Invariant[] =>
 /** What real runs of the model left: the node, its broker and stock clients. */
 async function record(): Promise<History[]> {
   const histories: History[] = [];
-  for (const scenario of fc.sample(scenarios(200), { seed: 7, numRuns: 4 })) {
+  for (const scenario of fc.sample(scenarios(200), { seed: 7, numRuns: 8 })) {
     histories.push((await play(scenario, { engine: 'memory' })).history);
   }
   return histories;

@@ -33,6 +33,13 @@ function checkReader(reader: Reader, ledger: PublishedIndex, losesUnkept: boolea
   const whole = losesUnkept ? segments.filter(({ from }) => from !== null) : segments;
   const findings: [Invariant, string[]][] = [
     ['I2', [...brokenSeams, ...segments.flatMap((segment) => disorders(segment, reader, ledger))]],
+    [
+      'I2',
+      callDisorders(
+        delivered.filter(({ id }) => ledger.isVolatile(id)),
+        ledger,
+      ),
+    ],
     ['I3', whole.flatMap((segment) => losses(segment, reader, ledger))],
     ['I4', duplicates(delivered)],
     ['I5', phantoms(delivered, reader, ledger)],
@@ -146,12 +153,13 @@ function seamOf(before: Segment, { position, wasRecovering, recovered }: Subscri
   return { goesOn: false, broken: `recovered from ${inWords(position)}, it stood at ${stood}` };
 }
 
-/** I2: offsets go up one by one. Without offsets it is the order of the calls. */
+/** I2: offsets go up one by one. Without offsets, and of volatile ones, it is the order of the calls. */
 function disorders(segment: Segment, reader: Reader, ledger: PublishedIndex): string[] {
   const { from, delivered } = segment;
   if (!from) return callDisorders(delivered, ledger);
   let at = from.offset;
   return delivered.flatMap(({ id, position }) => {
+    if (ledger.isVolatile(id)) return position ? [`got ${id} at ${inWords(position)}`] : [];
     if (position?.epoch !== from.epoch) return [`got ${id} at ${inWords(position)}`];
     const { offset } = position;
     const before = at;
@@ -169,7 +177,10 @@ function disorders(segment: Segment, reader: Reader, ledger: PublishedIndex): st
 /** What may be at a place: what is known to be there, or else one of those of unknown outcome. */
 function holdersOf(channel: string, place: Position, ledger: PublishedIndex): readonly Published[] {
   const known = ledger.at(channel, place);
-  return known ? [known] : ledger.of(channel).filter(({ outcome }) => outcome === 'unknown');
+  if (known) return [known];
+  return ledger
+    .of(channel)
+    .filter(({ outcome, isVolatile }) => outcome === 'unknown' && !isVolatile);
 }
 
 function callDisorders(delivered: readonly Delivered[], ledger: PublishedIndex): string[] {
@@ -180,12 +191,12 @@ function callDisorders(delivered: readonly Delivered[], ledger: PublishedIndex):
   });
 }
 
-/** I3: what was accepted inside a segment is there. */
+/** I3: what was accepted inside a segment is there, but for volatile ones. */
 function losses(segment: Segment, reader: Reader, ledger: PublishedIndex): string[] {
   const ids = new Set(segment.delivered.map(({ id }) => id));
   return ledger
     .of(reader.channel)
-    .filter((each) => each.outcome === 'accepted' && !ids.has(each.id))
+    .filter((each) => each.outcome === 'accepted' && !each.isVolatile && !ids.has(each.id))
     .filter((each) => isInside(each, segment, ledger) && !isConflated(each, segment, ledger))
     .map(({ id, position }) => `lost ${id} at ${inWords(position)}`);
 }
@@ -209,7 +220,7 @@ function isInside(
  */
 function isConflated(
   published: Published,
-  { delivered, isOver }: Segment,
+  { from, delivered, isOver }: Segment,
   ledger: PublishedIndex,
 ): boolean {
   if (published.conflationKey === undefined) return false;
@@ -219,6 +230,8 @@ function isConflated(
     return (
       later?.channel === published.channel &&
       later.conflationKey === published.conflationKey &&
+      // Where there are places, one without cannot stand for one that has one.
+      (from === null || !later.isVolatile) &&
       ledger.turnOf(id) > ledger.turnOf(published.id)
     );
   });
@@ -255,14 +268,16 @@ function foreigners(delivered: readonly Delivered[], { tenantId: own }: Reader):
   );
 }
 
-/** I7: who is live at the end has come to the channel's last publication. */
+/** I7: who is live at the end has come to the channel's last publication that is not volatile. */
 function lags(
   delivered: readonly Delivered[],
   segment: Segment | undefined,
   { channel, isLive }: Reader,
   ledger: PublishedIndex,
 ): string[] {
-  const last = ledger.of(channel).findLast(({ outcome }) => outcome === 'accepted');
+  const last = ledger
+    .of(channel)
+    .findLast(({ outcome, isVolatile }) => outcome === 'accepted' && !isVolatile);
   if (!isLive || !last) return [];
   if (delivered.some(({ id }) => id === last.id)) return [];
   // It may have begun after the last one: by its place, or where there is none by its turn.
@@ -300,6 +315,10 @@ class PublishedIndex {
 
   of(channel: string): readonly Published[] {
     return this.#byChannel.get(channel) ?? [];
+  }
+
+  isVolatile(id: string): boolean {
+    return this.find(id)?.isVolatile ?? false;
   }
 
   /** Its number in the order of the calls; -1 for what nobody published. */

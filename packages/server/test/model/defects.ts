@@ -42,9 +42,32 @@ export const defects: readonly Defect[] = [
     name: 'two are swapped',
     invariant: 'I2',
     variants: (history) =>
-      placesOf(history, ({ next }) => next?.kind === 'delivered').map(
+      placesOf(history, isBeforeItsLike).map(
         (place) => () => replace(history, place, [place.next, place.told], 2),
       ),
+  },
+  {
+    name: 'a volatile one comes behind a later one',
+    invariant: 'I2',
+    variants: (history) =>
+      volatilesOf(history)
+        .filter((place) => isBeforeVolatile(history, place))
+        .map((place) => () => {
+          const { reader, index, told } = place;
+          return withReader(history, reader, [...reader.told.toSpliced(index, 1), told]);
+        }),
+  },
+  {
+    name: 'a volatile one has a place in the stream',
+    invariant: 'I2',
+    variants: (history) =>
+      volatilesOf(history)
+        .filter((place) => endBefore(place) !== null)
+        .map((place) => () => {
+          const { epoch, offset } = endBefore(place) ?? { epoch: '', offset: 0 };
+          const position = { epoch, offset: offset + 1 };
+          return replace(history, place, [{ ...place.told, position }]);
+        }),
   },
   {
     name: 'a gap signal says nothing',
@@ -67,14 +90,14 @@ export const defects: readonly Defect[] = [
     invariant: 'I2',
     variants: (history) =>
       gapsOf(history)
-        .filter((place) => place.next?.kind === 'delivered' && hidesLoss(history, place))
+        .filter((place) => isKept(place.next) && hidesLoss(history, place))
         .map((place) => () => replace(history, place, [])),
   },
   {
     name: 'one is dropped',
     invariant: 'I3',
     variants: (history) =>
-      droppable(history, (_, published) => published.position !== null).map(
+      droppable(history, ({ next }, { position }) => position !== null && isKept(next)).map(
         (place) => () => replace(history, place, []),
       ),
   },
@@ -159,7 +182,8 @@ export const defects: readonly Defect[] = [
     variants: (history) =>
       placesOf(
         history,
-        ({ reader, next }, published) => reader.isLive && !next && isAccepted(published),
+        ({ reader, next }, published) =>
+          reader.isLive && !next && isAccepted(published) && !published?.isVolatile,
       ).map((place) => () => replace(history, place, [])),
   },
 ];
@@ -184,6 +208,29 @@ function placesOf(
     .filter((place) => fits(place, byId.get(place.told.id)));
 }
 
+/** Deliveries of volatile ones. */
+function volatilesOf(history: History): Place<Delivered>[] {
+  return placesOf(history, (_, published) => published?.isVolatile ?? false);
+}
+
+/** Does one of the same kind come next: with a place in the stream, or without? */
+function isBeforeItsLike({ told, next }: Place<Delivered>): boolean {
+  return next?.kind === 'delivered' && (next.position === null) === (told.position === null);
+}
+
+/** Does another volatile one come after it? */
+function isBeforeVolatile({ published }: History, { reader, index }: Place<Delivered>): boolean {
+  const volatiles = new Set(published.filter(({ isVolatile }) => isVolatile).map(({ id }) => id));
+  return reader.told
+    .slice(index + 1)
+    .some((each) => each.kind === 'delivered' && volatiles.has(each.id));
+}
+
+/** Is it a delivery with a place in the stream? */
+function isKept(told: Reader['told'][number] | undefined): boolean {
+  return told?.kind === 'delivered' && told.position !== null;
+}
+
 /** Deliveries between two others of the same segment, for which nothing later can stand. */
 function droppable(
   history: History,
@@ -196,6 +243,7 @@ function droppable(
       place.next?.kind === 'delivered' &&
       published?.outcome === 'accepted' &&
       published.conflationKey === undefined &&
+      !published.isVolatile &&
       fits(place, published),
   );
 }
@@ -247,8 +295,11 @@ function hidesLoss({ published }: History, place: Place<Subscribed>): boolean {
   });
 }
 
-/** Where the reader stood before this. */
-function endBefore({ before }: Place<unknown>): Delivered['position'] {
+/** Where the reader stood before this: volatile ones do not say. */
+function endBefore({ reader, index }: Place<unknown>): Delivered['position'] {
+  const before = reader.told
+    .slice(0, index)
+    .findLast((each) => each.kind === 'ended' || each.position !== null);
   return before === undefined || before.kind === 'ended' ? null : before.position;
 }
 

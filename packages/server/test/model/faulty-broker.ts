@@ -86,6 +86,26 @@ export class FaultyBroker implements Broker {
     return await this.#inner.presence(channel);
   }
 
+  async addJoin(user: string, room: string): Promise<void> {
+    await this.#inner.addJoin(user, room);
+  }
+
+  async removeJoin(user: string, room: string): Promise<void> {
+    await this.#inner.removeJoin(user, room);
+  }
+
+  async joins(user: string): Promise<readonly string[]> {
+    return await this.#inner.joins(user);
+  }
+
+  async revoke(subject: string, at: number, ttlMs: number): Promise<void> {
+    await this.#inner.revoke(subject, at, ttlMs);
+  }
+
+  async revokedAt(subjects: readonly string[]): Promise<number | null> {
+    return await this.#inner.revokedAt(subjects);
+  }
+
   async stop(): Promise<void> {
     await this.#inner.stop();
   }

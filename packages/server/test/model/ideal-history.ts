@@ -14,8 +14,10 @@ type Happening =
       readonly do: 'publish';
       readonly stream: number;
       readonly outcome: Published['outcome'];
+      /** Of unknown outcome: did it get there? Of volatile ones: does it come to anybody? */
       readonly isStored: boolean;
       readonly key: string | null;
+      readonly isVolatile: boolean;
     }
   /** A reader goes away; what it had is kept for it. */
   | { readonly do: 'leave'; readonly reader: number }
@@ -25,6 +27,11 @@ type Happening =
   | { readonly do: 'hold' | 'let through'; readonly reader: number }
   | { readonly do: 'end'; readonly reader: number }
   | { readonly do: 'new epoch'; readonly stream: number };
+
+type Publishing = Omit<Extract<Happening, { do: 'publish' }>, 'do' | 'stream'>;
+
+/** In the end one comes to each channel that is for everybody. */
+const LAST: Publishing = { outcome: 'accepted', isStored: true, key: null, isVolatile: false };
 
 const CHANNELS = [
   { channel: 't.acme:a', tenantId: 'acme', keeps: true },
@@ -42,6 +49,7 @@ const publish: fc.Arbitrary<Happening> = fc.record({
   outcome: kind('accepted', 'accepted', 'accepted', 'unknown', 'rejected'),
   isStored: fc.boolean(),
   key: fc.constantFrom(null, null, 'k1', 'k2'),
+  isVolatile: fc.constantFrom(false, false, false, true),
 });
 const anyHappening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 12, arbitrary: publish },
@@ -120,8 +128,10 @@ class IdealReader {
   take(item: Item): Item[] {
     if (!this.isThere) return [];
     if (!this.isHeld) return this.#tell([item]);
-    const isStandIn = ({ conflationKey }: Item) =>
-      conflationKey !== undefined && conflationKey === item.conflationKey;
+    const isStandIn = ({ conflationKey, offset }: Item) =>
+      conflationKey !== undefined &&
+      conflationKey === item.conflationKey &&
+      offset > 0 === item.offset > 0;
     this.#waiting = [...this.#waiting.filter((each) => !isStandIn(each)), item];
     return [];
   }
@@ -134,7 +144,7 @@ class IdealReader {
   #tell(items: Item[]): Item[] {
     for (const { id, tenantId, offset, epoch } of items) {
       this.ledger.delivered({ id, tenantId }, offset);
-      this.#at = { epoch, offset };
+      if (offset > 0) this.#at = { epoch, offset };
     }
     return items;
   }
@@ -158,7 +168,7 @@ class IdealServer {
       this.#write(each, each.letThrough());
       this.#write(each, each.come(false, this.#published.length));
     }
-    for (const each of this.#streams) this.#publish(each, 'accepted', true, null);
+    for (const to of this.#streams) this.#publish(to, LAST);
     return {
       tenantIds: ['acme', 'acme-eu'],
       losesUnkept: false,
@@ -172,8 +182,7 @@ class IdealServer {
 
   #take(happening: Happening): void {
     if (happening.do === 'publish') {
-      const { outcome, isStored, key } = happening;
-      return this.#publish(this.#streams[happening.stream], outcome, isStored, key);
+      return this.#publish(this.#streams[happening.stream], happening);
     }
     if (happening.do === 'new epoch') return this.#beginAnew(this.#streams[happening.stream]);
     const each = this.#readers[happening.reader];
@@ -192,27 +201,25 @@ class IdealServer {
     }
   }
 
-  #publish(
-    to: IdealStream,
-    outcome: Published['outcome'],
-    isStored: boolean,
-    key: string | null,
-  ): void {
-    const isThere = outcome === 'accepted' || (outcome === 'unknown' && isStored);
-    const offset = to.keeps ? to.items.length + 1 : 0;
+  #publish(to: IdealStream, { outcome, isStored, key, isVolatile }: Publishing): void {
+    const isSure = outcome === 'accepted' && !isVolatile;
+    const isThere = isSure || (outcome !== 'rejected' && isStored);
+    const isKept = to.keeps && !isVolatile;
+    const offset = isKept ? to.items.length + 1 : 0;
     const epoch = epochOf(to);
     const published: Published = {
       id: `p${this.#published.length}`,
       channel: to.channel,
       tenantId: to.tenantId,
       outcome,
-      position: outcome === 'accepted' && to.keeps ? { epoch, offset } : null,
+      position: outcome === 'accepted' && isKept ? { epoch, offset } : null,
+      isVolatile,
       ...(key === null ? {} : { conflationKey: key }),
     };
     this.#published.push(published);
     if (!isThere) return;
     const item: Item = { ...published, offset, epoch };
-    if (to.keeps) to.items.push(item);
+    if (isKept) to.items.push(item);
     for (const each of this.#readers) {
       if (each.stream === to) this.#write(each, each.take(item));
     }

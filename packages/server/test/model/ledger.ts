@@ -17,6 +17,8 @@ export interface Published {
   readonly position: Position | null;
   /** A later publication of the same key may stand for this one (design, section 8). */
   readonly conflationKey?: string;
+  /** Not kept, whatever the channel keeps: it may be missing, but comes once and in its turn. */
+  readonly isVolatile?: boolean;
 }
 
 /** The subscription began or came back. */
@@ -36,7 +38,7 @@ export interface Delivered {
   readonly id: string;
   /** Whose it says that it is. */
   readonly tenantId: string;
-  /** `null` in a channel without history. */
+  /** `null` in a channel without history, and of a volatile one. */
   readonly position: Position | null;
 }
 
@@ -102,7 +104,7 @@ export class PublisherLedger {
   readonly #published: Published[] = [];
 
   /** Notes a call, and gives it an id. */
-  call(about: Pick<Published, 'channel' | 'tenantId' | 'conflationKey'>): Call {
+  call(about: Omit<Published, 'id' | 'outcome' | 'position'>): Call {
     const index = this.#published.length;
     const id = `p${index}`;
     const published: Published = { ...about, id, outcome: 'unknown', position: null };

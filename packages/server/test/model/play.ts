@@ -109,10 +109,11 @@ class Play {
   }
 
   #publish(step: Extract<Step, { do: 'publish' }>): void {
-    const { who, to, count, bytes, keys } = step;
+    const { who, to, count, keys, bytes, isVolatile } = step;
     const channel = channelTo(this.#actor({ who }).person, to);
     for (let n = 0; n < count; n += 1) {
-      this.#world.publish(channel, bytes, keys[n % keys.length]);
+      const conflationKey = keys[n % keys.length];
+      this.#world.publish(channel, { bytes, isVolatile, conflationKey });
     }
   }
 
@@ -161,6 +162,7 @@ class Play {
     this.#publishToLive();
     await pass(MAX_DELAY_MS); // let it be found
     await this.#settle();
+    await this.#expectVolatile();
     this.#publishToLive();
     await pass(MAX_DELAY_MS);
     const isLagging = () =>
@@ -172,7 +174,7 @@ class Play {
   async #expectCaughtUp(): Promise<void> {
     if (this.#world.broker.hasLost) return;
     for (const { client, channel, told } of this.#liveReaders()) {
-      const stand = told.findLast((each) => each.kind !== 'ended')?.position;
+      const stand = told.findLast(isPlace)?.position;
       if (!stand) continue;
       const asking = this.#world.node.history(channel, null);
       await pass(MAX_DELAY_MS);
@@ -183,14 +185,29 @@ class Play {
     }
   }
 
+  /** It may be lost, but to who was there all the time, with nothing in its way, a volatile one comes. */
+  async #expectVolatile(): Promise<void> {
+    const joinsBefore = this.#liveReaders().map(joinsOf);
+    this.#publishToLive({ isVolatile: true });
+    await pass(MAX_DELAY_MS);
+    const { published } = this.#world.history();
+    for (const reader of this.#liveReaders()) {
+      const { client, channel, told } = reader;
+      const last = published.findLast((each) => each.channel === channel);
+      if (last?.outcome !== 'accepted' || !joinsBefore.includes(joinsOf(reader))) continue;
+      if (told.some((each) => each.kind === 'delivered' && each.id === last.id)) continue;
+      this.#report('volatile at rest', [`${client} in ${channel} has not got ${last.id}`]);
+    }
+  }
+
   #liveReaders(): readonly Reader[] {
     return this.#world.history().readers.filter(({ isLive }) => isLive);
   }
 
-  #publishToLive(): void {
+  #publishToLive(content: { isVolatile?: boolean } = {}): void {
     for (const key of new Set(this.#liveReaders().map(({ channel }) => channel))) {
       const channel = parseChannelKey(key);
-      if (channel) this.#world.publish(channel);
+      if (channel) this.#world.publish(channel, content);
     }
   }
 
@@ -208,4 +225,16 @@ class Play {
       if (count !== 0) this.#report('I8', [`${count} ${what} after all have left`]);
     }
   }
+}
+
+/** Which subscription of whom it is, of all that there were. */
+function joinsOf({ client, channel, told }: Reader): string {
+  return `${client} ${channel} ${told.filter(({ kind }) => kind === 'subscribed').length}`;
+}
+
+type Told = Reader['told'][number];
+
+/** Does it say where a client stands? A volatile one does not. */
+function isPlace(told: Told): told is Extract<Told, { position: unknown }> {
+  return told.kind !== 'ended' && told.position !== null;
 }

@@ -33,6 +33,7 @@ export type Step =
       readonly bytes: number;
       /** Conflation keys, one after the other. */
       readonly keys: readonly (string | null)[];
+      readonly isVolatile: boolean;
     }
   | { readonly do: 'fault'; readonly fault: Fault }
   | { readonly do: 'cut all' | 'settle' }
@@ -103,6 +104,7 @@ const publish: fc.Arbitrary<Step> = fc.record({
   count: fc.constantFrom(1, 1, 1, 2, 3, 12),
   bytes: anyBytes,
   keys: fc.constantFrom([null], ['k1'], ['k1', 'k2', null]),
+  isVolatile: fc.constantFrom(false, false, false, true),
 });
 // The short ones end before a client has time to bring a new token, the long ones do not.
 const anyExpiry = fc.oneof(fc.integer({ min: 5, max: 90 }), fc.integer({ min: 1_300, max: 2_500 }));
@@ -158,7 +160,7 @@ export function scenarios(stepCount: number): fc.Arbitrary<Scenario> {
 }
 
 /** Lists of exactly one length that shrink to shorter ones, which an array of a fixed length never does. */
-class ExactlyButShrinkable<T> extends fc.Arbitrary<T[]> {
+export class ExactlyButShrinkable<T> extends fc.Arbitrary<T[]> {
   readonly #exactly: fc.Arbitrary<T[]>;
   readonly #atMost: fc.Arbitrary<T[]>;
 

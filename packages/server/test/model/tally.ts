@@ -11,15 +11,22 @@ export class Tally {
   runs = 0;
   published = 0;
   deliveries = 0;
+  /** Of these, volatile ones. */
+  volatiles = 0;
   recoveries = 0;
   gaps = 0;
 
   add({ history, stats }: Outcome): void {
     this.runs += 1;
     this.published += history.published.length;
+    const volatiles = new Set(
+      history.published.filter(({ isVolatile }) => isVolatile).map(({ id }) => id),
+    );
     for (const told of history.readers.flatMap((reader) => reader.told)) {
-      if (told.kind === 'delivered') this.deliveries += 1;
-      else if (told.kind === 'subscribed' && told.recovered) this.recoveries += 1;
+      if (told.kind === 'delivered') {
+        this.deliveries += 1;
+        if (volatiles.has(told.id)) this.volatiles += 1;
+      } else if (told.kind === 'subscribed' && told.recovered) this.recoveries += 1;
       else if (told.kind === 'subscribed' && told.wasRecovering) this.gaps += 1;
     }
     this.#closed.add(stats.disconnects);
@@ -48,11 +55,11 @@ export class Tally {
   }
 
   inWords(): string {
-    const { runs, published, deliveries, recoveries, gaps } = this;
+    const { runs, published, deliveries, volatiles, recoveries, gaps } = this;
     const perSecond = runs / ((performance.now() - this.#startedAt) / 1_000);
     return [
       `${runs} runs (${perSecond.toFixed(0)}/s), ${published} published`,
-      `${deliveries} deliveries checked, ${recoveries} recoveries, ${gaps} gaps`,
+      `${deliveries} deliveries checked (${volatiles} volatile), ${recoveries} recoveries, ${gaps} gaps`,
       `${this.counted('conflated')} conflated, ${this.counted('insufficientStates')} lost places`,
       `closed ${this.#closed.inWords()}`,
       `errors ${this.#errors.inWords()}`,

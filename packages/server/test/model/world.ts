@@ -20,6 +20,14 @@ export interface WorldInit extends Pick<Scenario, 'cast' | 'maxBacklogBytes'> {
   readonly tamper?: (frame: string) => string;
 }
 
+/** What is published. */
+interface Content {
+  /** How much heavier it is than it must be. */
+  readonly bytes: number;
+  readonly conflationKey: string | null;
+  readonly isVolatile: boolean;
+}
+
 const KIB = 1024;
 const smallHistory = { size: 8, ttlMs: 2_000, maxBytes: 24 * KIB };
 /** Limits of the model's node that are not the defaults: small, so that all are met in a few steps. */
@@ -76,6 +84,7 @@ export class World {
       channelCompaction: true,
       limits: { ...worldLimits, maxFanOutBacklogBytes: maxBacklogBytes },
       broker: this.broker,
+      audit: { record: () => {} },
       log: { info: () => {}, warn: () => {}, error: () => {} },
     });
     const websocket = createMemorySocket(this.network);
@@ -132,8 +141,10 @@ export class World {
   }
 
   /** Publishes without waiting for what becomes of it: that follows in the ledger. */
-  publish(channel: Channel, bytes = 0, conflationKey: string | null = null): void {
-    this.#work(this.#publish(channel, bytes, conflationKey));
+  publish(channel: Channel, content: Partial<Content> = {}): void {
+    this.#work(
+      this.#publish(channel, { bytes: 0, conflationKey: null, isVolatile: false, ...content }),
+    );
   }
 
   /** The app puts a user into a team, or takes them out, and says so to the server until it is done. */
@@ -164,13 +175,14 @@ export class World {
     };
   }
 
-  async #publish(channel: Channel, bytes: number, conflationKey: string | null): Promise<void> {
+  async #publish(channel: Channel, { bytes, conflationKey, isVolatile }: Content): Promise<void> {
     const tenantId = channel.realm.kind === 'tenant' ? channel.realm.tenantId : '';
     const conflation = conflationKey === null ? {} : { conflationKey };
-    const call = this.#published.call({ channel: channelKey(channel), tenantId, ...conflation });
+    const about = { channel: channelKey(channel), tenantId, isVolatile, ...conflation };
+    const call = this.#published.call(about);
     const json = JSON.stringify(payloadOf(call, bytes));
-    const sealed = { id: call.id, json, bytes: json.length, ...conflation };
-    const receipt = await sendEvent(this.node, channel, sealed);
+    const sealed = { id: call.id, type: 'model', json, bytes: json.length, ...conflation };
+    const receipt = await sendEvent(this.node, channel, sealed, { volatile: isVolatile });
     if (receipt.status === 'unknown') return call.settle('unknown');
     if (receipt.status === 'dropped') return call.settle('rejected');
     const { epoch, offset } = receipt;

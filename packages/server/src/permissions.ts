@@ -1,0 +1,174 @@
+import { type Target, wireName } from '@trunkline/contract';
+import { askAgain } from './commands/authenticate.ts';
+import { authorize } from './commands/authorize.ts';
+import { ownTargets } from './commands/own-targets.ts';
+import { recordExclusion } from './commands/records.ts';
+import { joinServerSide } from './commands/server-side.ts';
+import { disconnects, isDisconnect, protocolErrors, unsubscribed } from './errors.ts';
+import type { Principal } from './principal.ts';
+import type { Session } from './session.ts';
+import type { Subscription } from './subscription.ts';
+import { TimeBudget } from './time-budget.ts';
+import { withTimeout } from './with-timeout.ts';
+
+/** What was written to somebody who has lost something may be on its way for so long. */
+const SETTLE_MS = 1_000;
+/** What could not be told is asked again after this share of the usual time. */
+const RETRY_SHARE = 0.1;
+
+// What a connection may hear changes while it is open. Whatever the server does to one waits for its
+// connect: nothing may precede that reply.
+
+/** Puts a live session into a room, as the app decided. Rejects when that fails. */
+export async function joinRoom(session: Session, room: string): Promise<void> {
+  await session.inbox.connected;
+  if (!session.isLive) return;
+  await joinServerSide(session, { kind: 'room', room }, { isRequired: true });
+}
+
+/** Takes a session out of a room, whoever let it in; resolves when nothing more of it will be written. */
+export async function leaveRoom(session: Session, room: string): Promise<void> {
+  await session.inbox.connected;
+  session.subscriptions.endRoom(room, () => true);
+  // A client whose wish is just being decided would come in behind us.
+  await session.inbox.settled(room);
+  session.subscriptions.endRoom(room, ({ isServerSide }) => !isServerSide);
+  await settled(session);
+}
+
+/**
+ * The app says that permissions have changed. What cannot be found out is not taken for granted: then the
+ * connection ends with 3011, comes back, and is asked about anew.
+ */
+export async function refreshPermissions(session: Session): Promise<void> {
+  try {
+    await session.inbox.connected;
+    await inTurn(session, () => reauthorize(session));
+  } catch {
+    session.close(disconnects.forceReconnect);
+  }
+}
+
+/** The same because it is time; an outage of the app's database must not end connections. */
+export async function recheck(session: Session): Promise<void> {
+  const { reauthorizeIntervalMs } = session.node.limits;
+  try {
+    await inTurn(session, () => reauthorize(session));
+    recheckIn(session, reauthorizeIntervalMs);
+  } catch {
+    recheckIn(session, reauthorizeIntervalMs * RETRY_SHARE);
+  }
+}
+
+/** A new token has come: goes on as the same principal, with what has changed about it. */
+export async function become(
+  session: Session,
+  principal: Principal,
+  time: TimeBudget,
+): Promise<void> {
+  session.renew(principal);
+  try {
+    await inTurn(session, () => applyPrincipal(session, principal, time));
+  } catch (error) {
+    if (isDisconnect(error)) throw error;
+    recheckIn(session, session.node.limits.reauthorizeIntervalMs * RETRY_SHARE);
+  }
+}
+
+/** Nothing else may be done to the same user meanwhile; an anonymous one is nobody in particular. */
+async function inTurn(session: Session, step: () => Promise<void>): Promise<void> {
+  if (!session.isLive) return;
+  const { principal } = session;
+  await (principal.userId === '' ? step() : session.node.users.inTurn(principal, step));
+}
+
+function recheckIn(session: Session, ms: number): void {
+  if (session.isLive) session.lifetime.recheckIn(ms);
+}
+
+/**
+ * Asks the app who this is by now, and goes by it; without `reauthorize` the connection ends with 3011 and
+ * comes back through `authenticate` (design D4). Throws when the app could not tell.
+ */
+async function reauthorize(session: Session): Promise<void> {
+  if (!session.isLive) return;
+  if (!session.node.reauthorize) return session.close(disconnects.forceReconnect);
+  const time = new TimeBudget(session.node.limits.hookTimeoutMs);
+  try {
+    const principal = await askAgain(session, time);
+    await session.whileOpen(applyPrincipal(session, principal, time));
+  } catch (error) {
+    if (error === disconnects.connectionClosed) return; // it went away by itself
+    if (!isDisconnect(error)) throw error;
+    await session.expel(error);
+  }
+}
+
+/**
+ * Makes what a session is subscribed to what its principal may hear now: channels that are no longer its
+ * own end, new ones begin, and every room that its client asked for is asked about again. Throws when a
+ * hook could not tell; what it could tell has been done by then.
+ */
+async function applyPrincipal(
+  session: Session,
+  principal: Principal,
+  time: TimeBudget,
+): Promise<void> {
+  session.renew(principal);
+  const targets = await ownTargets(session, principal, time);
+  endForeign(session, targets);
+  const joins = targets.map((target) => joinServerSide(session, target, { isRequired: false }));
+  const before = session.subscriptions.clientSide;
+  const decisions = before.map((subscription) => decide(session, subscription, time));
+  await Promise.all([...joins, ...decisions]);
+  // Others may just have been let in, by what was known before.
+  await time.spend('the rooms', session.inbox.allSettled());
+  const late = session.subscriptions.clientSide.filter((each) => !before.includes(each));
+  await Promise.all(late.map((subscription) => decide(session, subscription, time)));
+  await settled(session);
+}
+
+function endForeign({ subscriptions }: Session, targets: readonly Target[]): void {
+  const own = new Set(targets.map(wireName));
+  for (const subscription of subscriptions.serverSide) {
+    if (!own.has(subscription.wireName)) subscriptions.end(subscription, unsubscribed.server);
+  }
+}
+
+/** The room's rule decides anew about a client that is in. */
+async function decide(
+  session: Session,
+  subscription: Subscription,
+  time: TimeBudget,
+): Promise<void> {
+  if (subscription.isOver) return; // in the grace of its token, after which it ends by itself
+  const { credentials } = subscription;
+  try {
+    const { expiresAt } = await authorize(session, subscription.wireName, credentials, time);
+    if (credentials.token === undefined) subscription.expireAt(expiresAt, 0);
+  } catch (error) {
+    const ended =
+      error === protocolErrors.permissionDenied
+        ? unsubscribed.server
+        : error === protocolErrors.tokenExpired
+          ? unsubscribed.expired
+          : null;
+    if (!ended) throw error;
+    if (subscription.hasEnded) return;
+    session.subscriptions.end(subscription, ended);
+    recordExclusion(session, subscription.wireName);
+  }
+}
+
+/**
+ * Resolves when nothing that was written before can still be on its way out of this process. Who does not
+ * take it in time is cut off.
+ */
+async function settled(session: Session): Promise<void> {
+  try {
+    await withTimeout(session.outbox.settled(), SETTLE_MS, () => disconnects.slow);
+  } catch {
+    session.onSlow('writeStallMs');
+    session.terminate();
+  }
+}

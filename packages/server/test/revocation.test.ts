@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PLATFORM } from '@trunkline/contract';
+import {
+  BrokerUnavailableError,
+  MemoryBroker,
+  type Principal,
+  supportView,
+} from '@trunkline/server';
+import { expect, test } from 'vitest';
+import { acme, allChannel, connected, globex, RawClient, roomChannel, serve } from './harness.ts';
+
+/** Whoever reads slowly is waited for, and nobody publishes too fast. */
+const unhurried = {
+  maxQueuedBytes: 64 * 1024 * 1024,
+  publishesPerSecond: Infinity,
+  fanOutBytesPerSecond: Infinity,
+  fanOutBurstBytes: Infinity,
+};
+const ada = { realm: acme, userId: 'ada' };
+
+/** Tokens are `tenant/user@issuedAt`. */
+const authenticate = ({ token = '' }: { token?: string }): Principal => {
+  const [name = '', issuedAt] = token.split('@');
+  const [tenantId = '', userId = ''] = name.split('/');
+  const issued = issuedAt === undefined ? {} : { issuedAt: Number(issuedAt) };
+  return { userId, realm: { kind: 'tenant', tenantId }, roles: [], ...issued };
+};
+
+async function codeOf(server: Awaited<ReturnType<typeof serve>>, token: string): Promise<number> {
+  const client = await new RawClient(server.url).open();
+  client.send({ id: 1, connect: { token } });
+  const outcome = await Promise.race([
+    client.closed(),
+    client.reply(1).then(
+      () => 0,
+      () => 0,
+    ),
+  ]);
+  return client.closeCode ?? outcome;
+}
+
+test('what was issued to a user before they were disconnected does not count any more', async () => {
+  const server = await serve({ authenticate });
+  const now = Date.now();
+  await server.node.users.disconnect(ada);
+  expect(await codeOf(server, `acme/ada@${now - 1_000}`)).toBe(3500);
+  expect(await codeOf(server, `acme/ada@${Date.now() + 1}`)).toBe(0);
+  expect(await codeOf(server, 'acme/ada')).toBe(0); // whoever authenticates must look for itself
+  for (const other of ['acme/ben', 'globex/ada']) {
+    expect(await codeOf(server, `${other}@${now - 1_000}`)).toBe(0);
+  }
+});
+
+test('a tenant is disconnected as a whole, and nobody else', async () => {
+  const server = await serve({ authenticate });
+  const clients = [await connected(server, 'acme/ada'), await connected(server, 'acme/ben')];
+  const other = await connected(server, 'globex/ada');
+  const before = Date.now() - 1_000;
+  await server.node.users.disconnectRealm(acme);
+  for (const client of clients) expect(await client.closed()).toBe(3503);
+  expect(await codeOf(server, `acme/cleo@${before}`)).toBe(3500);
+  expect(await codeOf(server, `globex/cleo@${before}`)).toBe(0);
+  expect(other.closeCode).toBeNull();
+});
+
+test('a broker that cannot keep a revocation is said, and who was connected is out all the same', async () => {
+  class ForgetfulBroker extends MemoryBroker {
+    override async revoke(): Promise<void> {
+      throw new BrokerUnavailableError('away');
+    }
+  }
+  const server = await serve({ broker: new ForgetfulBroker() });
+  const client = await connected(server, 'acme/ada');
+  await expect(server.node.users.disconnect(ada)).rejects.toThrow('away');
+  expect(await client.closed()).toBe(3503);
+});
+
+/** A client that takes nothing off its socket until it is told to. */
+async function connectedReader(server: Awaited<ReturnType<typeof serve>>, token: string) {
+  const client = await connected(server, token);
+  return { client, stop: () => client.socket.pause(), goOn: () => client.socket.resume() };
+}
+
+const PAYLOAD = JSON.stringify('x'.repeat(8_000));
+
+/** Fills a reader's socket and queue with a room's content, between two words on another channel. */
+async function fill(server: Awaited<ReturnType<typeof serve>>): Promise<void> {
+  for (let n = 0; n < 60; n += 1) {
+    await server.node.publish(roomChannel('chat:1'), PAYLOAD);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('of a room that was left nothing more is written, also not what waited for a slow reader', async () => {
+  const rooms = { 'chat:*': { authorize: () => true } };
+  const server = await serve({ rooms, limits: unhurried });
+  const { client, stop, goOn } = await connectedReader(server, 'acme/ada');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  stop();
+  const published = 2_000;
+  for (let n = 0; n < published / 60; n += 1) await fill(server);
+  const leaving = server.node.users.leaveRoom(ada, 'chat:1');
+  await sleep(50); // it must wait for what the socket has
+  goOn();
+  await leaving;
+  await server.node.publish(allChannel(), '"after"');
+  await client.publication('after');
+  const ofRoom = client.lines.filter(({ push }) => push?.channel === 'chat:1');
+  expect(ofRoom.at(-1)?.push?.unsubscribe?.code).toBe(2000);
+  expect(ofRoom.length).toBeLessThan(published); // the rest was never sent
+  expect(client.closeCode).toBeNull();
+});
+
+test('who does not take what was written before is cut off, so that the room is over in time', async () => {
+  const rooms = { 'chat:*': { authorize: () => true } };
+  const server = await serve({ rooms, limits: unhurried });
+  const { client, stop } = await connectedReader(server, 'acme/ada');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  stop();
+  for (let n = 0; n < 30; n += 1) await fill(server);
+  const begun = performance.now();
+  await server.node.users.leaveRoom(ada, 'chat:1');
+  expect(performance.now() - begun).toBeLessThan(5_000);
+  expect(server.node.connections.of(acme, 'ada')).toEqual([]);
+});
+
+test('a user who reads nothing is disconnected in time all the same', async () => {
+  const server = await serve({ limits: unhurried });
+  const { stop } = await connectedReader(server, 'acme/ada');
+  stop();
+  for (let n = 0; n < 60; n += 1) {
+    await server.node.publish(allChannel(), PAYLOAD);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await server.node.users.disconnect(ada);
+  expect(server.node.stats().connections).toBe(0);
+});
+
+test('under a stream of events nobody who was taken out of a room hears one that was published after', async () => {
+  const rooms = { 'chat:*': { authorize: () => true } };
+  const server = await serve({ rooms });
+  const names = Array.from({ length: 20 }, (_, n) => `user${n}`);
+  const clients = await Promise.all(names.map((name) => connected(server, `acme/${name}`)));
+  await Promise.all(clients.map((client) => client.ask(2, { subscribe: { channel: 'chat:1' } })));
+  let count = 0;
+  const heardUpTo = new Map<string, number>();
+  for (const [index, userId] of names.entries()) {
+    for (let n = 0; n < 25; n += 1) {
+      count += 1;
+      void server.node.publish(roomChannel('chat:1'), String(count));
+    }
+    await server.node.users.leaveRoom({ realm: acme, userId }, 'chat:1');
+    heardUpTo.set(names[index], count);
+  }
+  await server.node.publish(allChannel(), '"end"');
+  await Promise.all(clients.map((client) => client.publication('end')));
+  for (const [index, client] of clients.entries()) {
+    const heard = client.pushed.filter((data): data is number => typeof data === 'number');
+    expect(Math.max(0, ...heard)).toBeLessThanOrEqual(heardUpTo.get(names[index]) ?? 0);
+    expect(heard).toEqual(heard.map((_, n) => n + 1));
+  }
+});
+
+test('every revocation is on record, with who did it', async () => {
+  const records: unknown[] = [];
+  const server = await serve({ audit: { record: (record) => void records.push(record) } });
+  const { users } = server.node;
+  const by = { realm: acme, userId: 'boss' };
+  await users.leaveRoom(ada, 'chat:1', { by, reason: 'left the company' });
+  await users.refreshPermissions(ada);
+  await users.disconnectRealm(globex);
+  expect(records).toMatchObject([
+    {
+      action: 'revocation',
+      userId: 'ada',
+      room: 'chat:1',
+      reason: 'left the company',
+      details: { what: 'left-room', by },
+    },
+    { action: 'revocation', userId: 'ada', details: { what: 'permissions-refreshed' } },
+    { action: 'revocation', realm: globex, details: { what: 'disconnected' } },
+  ]);
+});
+
+test('what is taken from staff ends in the support views that they have open, too', async () => {
+  const staff = { userId: 'root', realm: PLATFORM, roles: [] };
+  const server = await serve({
+    authenticate: ({ token }) =>
+      token === 'view' ? supportView(staff, 'acme', { reason: 'a ticket' }) : staff,
+  });
+  const view = await connected(server, 'view');
+  const own = await connected(server, 'staff');
+  server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
+  await server.node.users.disconnect(staff);
+  for (const client of [view, own]) expect(await client.closed()).toBe(3503);
+});
+
+test('a support view cannot be made to last longer than it was opened for', async () => {
+  const staff = { userId: 'root', realm: PLATFORM, roles: [] };
+  const server = await serve({
+    authenticate: () => supportView(staff, 'acme', { reason: 'a ticket', durationMs: 150 }),
+  });
+  const view = await connected(server, 'view');
+  server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
+  expect(await view.closed()).toBe(3005);
+});
