@@ -26,8 +26,8 @@ export default defineConfig({
           name: 'node',
           include: [
             'packages/{contract,server,nestjs,client}/test/**/*.test.ts',
-            'apps/demo/server/test/**/*.test.ts',
-            'test/{docs,guide}/**/*.test.ts',
+            'apps/demo/{server,web}/test/**/*.test.ts',
+            'test/{docs,guide,isolation,rooms}/**/*.test.ts',
             'bench/test/**/*.test.ts',
           ],
           exclude: ['**/*.dom.test.ts', '**/node_modules/**'],

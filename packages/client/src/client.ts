@@ -6,13 +6,8 @@ import {
   type Realm,
   type ReceivedEvent,
 } from '@trunkline/contract';
-import {
-  Connection,
-  type ConnectionListener,
-  type Publication,
-  type Sync,
-  type Welcome,
-} from './connection.ts';
+import { type Call, notConnected } from './call.ts';
+import { Connection, type ConnectionListener, type Sync, type Welcome } from './connection.ts';
 import { createDomToasts } from './dom-toasts.ts';
 import { Duplicates, type HandlerSet, toReceivedEvent } from './events.ts';
 import { guard, warn } from './log.ts';
@@ -20,10 +15,13 @@ import { type OperationEvent, OperationStore } from './operations.ts';
 import { isDeviceOffline, watchPage } from './page.ts';
 import { RecentIds } from './recent.ts';
 import { RefreshSignals } from './refresh.ts';
-import type { Address, Settings } from './settings.ts';
+import type { Room } from './room.ts';
+import { Rooms } from './rooms.ts';
+import type { Address, Gap, Settings } from './settings.ts';
 import { type SettingsShare, SharedSettings } from './shared-settings.ts';
 import { CONNECTING, type ConnectionState, type Identity, isEnded, StateKeeper } from './status.ts';
 import type { Store } from './store.ts';
+import type { Publication } from './subscription.ts';
 import { ToastQueue } from './toast-adapter.ts';
 import { ToastController } from './toasts.ts';
 
@@ -31,14 +29,15 @@ const RETRY_ENDED_MS = 30_000;
 const OWN_IDS = 20;
 const RESERVED = 'trunkline:';
 /** Disconnects and connect errors that mean: this login does not count. */
-const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 110, 3500]);
+const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 110, 3500, 3503]);
 
-/** Everything of one user at one server: connection, events, operations, toasts, refresh. */
+/** Everything of one user at one server: connection, events, rooms, operations, toasts, refresh. */
 export class Client {
   readonly address: Address;
   readonly operations: OperationStore;
   readonly toasts: ToastController;
   readonly refreshes: RefreshSignals = new RefreshSignals();
+  readonly rooms: Rooms;
   readonly #state = new StateKeeper();
   readonly #handlerSets = new Set<HandlerSet>();
   readonly #duplicates = new Duplicates();
@@ -50,7 +49,9 @@ export class Client {
     onBackoff: (reconnectAt) => this.#state.set({ reconnectAt }),
     onConnected: (welcome) => this.#onConnected(welcome),
     onPublication: (publication) => this.#onPublication(publication),
-    onUnsubscribed: (channel) => this.#duplicates.forget(channel),
+    onPresenceChange: (change) => this.rooms.onPresenceChange(change),
+    onSubscribed: (channel, entrance) => this.rooms.onSubscribed(channel, entrance),
+    onUnsubscribed: (channel) => this.#onUnsubscribed(channel),
     onSynced: (sync) => this.#onSynced(sync),
     onDisconnected: (code, reason) => this.#onDisconnected(code, reason),
   };
@@ -77,6 +78,7 @@ export class Client {
       realmName: () => realmName(this.#state.identity?.realm),
       onError,
     });
+    this.rooms = this.#createRooms();
     this.#stopWatching = watchPage({
       onReturn: () => this.#onReturn(),
       onNetwork: () => this.#onNetwork(),
@@ -91,6 +93,15 @@ export class Client {
   get clientId(): string | null {
     return this.#clientId;
   }
+
+  /** Calls one of the server's methods, waiting for a connection that is on its way. */
+  readonly call: Call = async <T>(method: string, data?: unknown): Promise<T> => {
+    const connection = this.#connected();
+    const answer = await connection.call(method, data);
+    // ended meanwhile: maybe what it was told is another identity's
+    if (this.#connection !== connection) throw notConnected();
+    return answer as T;
+  };
 
   /** Hears a page's settings, over those of earlier pages, until it leaves. */
   share(settings: Settings): SettingsShare {
@@ -110,6 +121,7 @@ export class Client {
   /** Makes a new connection; what the old one would have recovered counts as a gap. */
   connect(): void {
     this.#connection?.end();
+    this.rooms.forgetConnection('joining');
     this.#clientId = null;
     this.#isPositionLost = this.#wasSynced;
     this.#triedAt = Date.now();
@@ -136,6 +148,8 @@ export class Client {
     this.#connection = null;
     this.#clientId = null;
     this.#handlerSets.clear();
+    this.rooms.forgetPeople();
+    this.rooms.forgetConnection('idle');
     this.refreshes.cancel();
     if (reason === 'switched') this.toasts.clear();
     else this.toasts.moveToBackground();
@@ -144,8 +158,27 @@ export class Client {
     this.#state.set({ ...CONNECTING, status: 'closed' });
   }
 
+  #createRooms(): Rooms {
+    return new Rooms({
+      userId: this.address.userId,
+      clientId: () => this.#clientId,
+      onError: this.#settings.onError,
+      enter: (room, listener) => this.#connected().enter(room, listener),
+      call: this.call,
+      publish: async (room, event) => await this.#connected().publish(room, event),
+      onGap: (gap) => this.#tellGap(gap),
+      onForgotten: (room) => this.#duplicates.forget(room),
+    });
+  }
+
+  #connected(): Connection {
+    if (!this.#connection || isEnded(this.#state.status)) throw notConnected();
+    return this.#connection;
+  }
+
   #onConnecting(): void {
     this.#clientId = null;
+    this.rooms.onConnecting();
     this.#state.set({ status: this.#waitingStatus() });
   }
 
@@ -162,6 +195,7 @@ export class Client {
     }
     this.#clientId = clientId;
     this.#clientIds.add(clientId);
+    this.rooms.onConnected();
     this.#state.set({ status: 'syncing', identity, transport, reconnectAt: null });
   }
 
@@ -172,9 +206,17 @@ export class Client {
       return;
     }
     if (this.#duplicates.isDuplicate(event)) return;
-    if (!event.type.startsWith(RESERVED)) this.#dispatch(event);
+    const isReserved = event.type.startsWith(RESERVED);
+    const room = this.rooms.get(channel);
+    if (!isReserved || !isFromClient) room?.hear(event);
+    if (!isReserved) this.#dispatch(event, room);
     // what another user's client says is for handlers only
     if (!isFromClient && this.#connection) this.#merge(event);
+  }
+
+  #onUnsubscribed(channel: string): void {
+    this.#duplicates.forget(channel);
+    this.rooms.onUnsubscribed(channel);
   }
 
   #onSynced({ channels, lost }: Sync): void {
@@ -184,11 +226,13 @@ export class Client {
     this.#wasSynced = true;
     if (missed.length > 0) this.#resync(missed);
     else this.#state.set({ status: 'live' });
+    this.rooms.onSynced(missed);
     if (isFirst) this.refreshes.onFirstSync();
   }
 
   #onDisconnected(code: number, reason: string): void {
     this.#clientId = null;
+    this.rooms.forgetConnection('idle');
     const isAuth = AUTH_FAILED.has(code);
     if (!isAuth) warn(`The server has closed the connection: ${code} ${reason}`);
     this.#state.set({ status: isAuth ? 'auth-failed' : 'closed', reconnectAt: null });
@@ -202,6 +246,7 @@ export class Client {
     const isRested = Math.abs(Date.now() - this.#triedAt) >= RETRY_ENDED_MS;
     if (isOver && isRested) this.connect();
     else void this.#connection.probe();
+    this.rooms.onReturn();
   }
 
   /** A token that comes later than the page deserves an attempt of its own. */
@@ -243,6 +288,8 @@ export class Client {
   }
 
   #dropIdentity(): void {
+    this.rooms.forgetPeople();
+    this.rooms.forgetConnection('idle');
     this.refreshes.cancel();
     this.toasts.clear();
     this.operations.clear();
@@ -252,18 +299,25 @@ export class Client {
 
   #resync(channels: readonly string[]): void {
     this.#state.set({ status: 'resyncing' });
-    const { onError } = this.#settings;
-    for (const onGap of this.#settings.gapListeners()) guard(() => onGap({ channels }), onError);
+    this.#tellGap({ channels });
     this.refreshes.resync(() => {
       if (this.#state.status === 'resyncing') this.#state.set({ status: 'live' });
     });
   }
 
-  #dispatch(event: ReceivedEvent): void {
+  #tellGap(gap: Gap): void {
+    const { onError } = this.#settings;
+    for (const onGap of this.#settings.gapListeners()) guard(() => onGap(gap), onError);
+  }
+
+  /** To the handlers of everything, and to those of the room. */
+  #dispatch(event: ReceivedEvent, room: Room | undefined): void {
     const connection = this.#connection;
-    for (const handlers of [...this.#handlerSets]) {
-      const isCurrent = () => this.#connection === connection && this.#handlerSets.has(handlers);
-      handlers.dispatch(event, isCurrent, this.#settings.onError);
+    for (const handlerSets of room ? [this.#handlerSets, room.handlers] : [this.#handlerSets]) {
+      for (const handlers of [...handlerSets]) {
+        const isCurrent = () => this.#connection === connection && handlerSets.has(handlers);
+        handlers.dispatch(event, isCurrent, this.#settings.onError);
+      }
     }
   }
 

@@ -1,18 +1,18 @@
 import { Centrifuge, type ClientEvents, type Options, State, UnauthorizedError } from 'centrifuge';
+import { notConnected, requireJson, toCallError } from './call.ts';
 import { type OnError, report } from './log.ts';
 import type { Address, Settings } from './settings.ts';
+import {
+  type Entrance,
+  openSubscription,
+  type PresenceChange,
+  type Publication,
+  type RoomListener,
+  toEntrance,
+  toPresenceChange,
+} from './subscription.ts';
 import { TransportChoice, type TransportName, transportsOf } from './transports.ts';
 import { WebSocketProbe } from './web-socket-probe.ts';
-
-/** A publication of a server-side subscription. */
-export interface Publication {
-  readonly channel: string;
-  readonly data: unknown;
-  /** A client published it, not the server. */
-  readonly isFromClient: boolean;
-  /** It was missed and came by recovery. */
-  readonly replayed: boolean;
-}
 
 /** How a connect ended: every channel, and those that could not be recovered. */
 export interface Sync {
@@ -36,7 +36,10 @@ export interface ConnectionListener {
   /** The server's greeting, before any publication: `end` here, and none arrives. */
   onConnected(welcome: Welcome): void;
   onPublication(publication: Publication): void;
-  /** The server does not send this channel any more. */
+  onPresenceChange(change: PresenceChange): void;
+  /** The server sends this channel of its own accord. */
+  onSubscribed(channel: string, entrance: Entrance): void;
+  /** It does not any more. */
   onUnsubscribed(channel: string): void;
   /** What was missed has been delivered; what comes now is live. */
   onSynced(sync: Sync): void;
@@ -115,6 +118,29 @@ export class Connection {
     this.#centrifuge.disconnect();
   }
 
+  /** Calls one of the server's methods; rejects with a `CallError`. */
+  async call(method: string, data: unknown): Promise<unknown> {
+    requireJson(data);
+    return (await this.#command(() => this.#centrifuge.rpc(method, data))).data;
+  }
+
+  /** Says something to a room; rejects with a `CallError`. */
+  async publish(room: string, data: unknown): Promise<void> {
+    requireJson(data);
+    await this.#command(() => this.#centrifuge.publish(room, data));
+  }
+
+  /** Asks to enter a room, again and again until the server answers; returns how to leave it. */
+  enter(room: string, listener: RoomListener): () => void {
+    return openSubscription(this.#centrifuge, room, listener, {
+      onPublication: (publication) => this.#onPublication(publication),
+      onPresenceChange: (change) => this.#options.listener.onPresenceChange(change),
+      run: (react) => {
+        if (!this.#isEnded) this.#guard(react);
+      },
+    });
+  }
+
   /**
    * Asks the server for a sign of life if there was none for long: a timer that slept with the
    * laptop finds a dead connection much too late. Any answer will do, also an error.
@@ -153,21 +179,40 @@ export class Connection {
       if (isUnanswered && !this.#hasFailed) this.#choice.failed();
       this.#hasFailed ||= isUnanswered;
     });
-    this.#on('subscribed', ({ channel, wasRecovering, recovered }) => {
+    this.#on('subscribed', (context) => {
+      const { channel, wasRecovering, recovered } = context;
       this.#sync?.channels.push(channel);
       if (wasRecovering && !recovered) this.#lost.add(channel);
+      listener.onSubscribed(channel, toEntrance(context));
     });
     this.#on('unsubscribed', ({ channel }) => listener.onUnsubscribed(channel));
     this.#on('publication', ({ channel, data, info }) => {
-      this.#heardAt = Date.now();
       const [isFromClient, replayed] = [info !== undefined, this.#sync !== null];
-      listener.onPublication({ channel, data, isFromClient, replayed });
+      this.#onPublication({ channel, data, isFromClient, replayed });
     });
+    this.#on('join', (context) => listener.onPresenceChange(toPresenceChange(context, true)));
+    this.#on('leave', (context) => listener.onPresenceChange(toPresenceChange(context, false)));
     this.#on('disconnected', ({ code, reason }) => {
       this.#sync = null;
       this.#probe.stop();
       if (!this.#isRestarting) listener.onDisconnected(code, reason);
     });
+  }
+
+  #onPublication(publication: Publication): void {
+    this.#heardAt = Date.now();
+    this.#options.listener.onPublication(publication);
+  }
+
+  async #command<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      const isTimeout = (error as { code?: unknown }).code === TIMEOUT_CODE;
+      // it waited for a connection, which did not come
+      if (isTimeout && this.#centrifuge.state !== State.Connected) throw notConnected();
+      throw toCallError(error);
+    }
   }
 
   #onWay(transport: TransportName): void {

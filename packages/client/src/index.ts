@@ -1,8 +1,9 @@
+export { type Call, CallError, type CallFailure } from './call.ts';
 export { Client } from './client.ts';
 export { Consumer, type Plug } from './consumer.ts';
 export { createDomToasts } from './dom-toasts.ts';
 export { type EventHandler, HandlerSet, type Subscribe } from './events.ts';
-export { CONNECTION_HEADER, createFetch } from './fetch.ts';
+export { createFetch } from './fetch.ts';
 export { isDevelopment, type OnError, report, warn } from './log.ts';
 export {
   applyOperationEvent,
@@ -10,6 +11,7 @@ export {
   type OperationEvent,
   OperationStore,
 } from './operations.ts';
+export { NOBODY, type PresenceState } from './presence.ts';
 export {
   type MountedRefresher,
   type RefreshReason,
@@ -18,6 +20,9 @@ export {
   type ServerRefreshDetail,
 } from './refresh.ts';
 export { configureTrunkline, type Lease, pageRegistry, Registry } from './registry.ts';
+export type { Room, RoomStatus } from './room.ts';
+export { type Place, RoomConsumer, type RoomPlug } from './room-consumer.ts';
+export type { RoomLease, Rooms } from './rooms.ts';
 export {
   type Address,
   addressKey,
@@ -51,3 +56,4 @@ export {
 export type { ToastText } from './toast-text.ts';
 export { type OperationToastOptions, ToastController } from './toasts.ts';
 export type { TransportName } from './transports.ts';
+export { Typing, type TypingConfig, type TypingOptions } from './typing.ts';

@@ -57,6 +57,40 @@ export class Registry {
     return this.#entries.get(addressKey(address))?.client;
   }
 
+  /** The client in use, the oldest of those that fit: hooks without a user id follow it. */
+  find({ url, tenantId }: Pick<Settings, 'url' | 'tenantId'>): Client | undefined {
+    return this.clients
+      .get()
+      .find(
+        ({ address }) =>
+          (url === undefined || url === address.url) &&
+          (tenantId === undefined || tenantId === address.tenantId),
+      );
+  }
+
+  /** Calls back with the client that `find` finds, and with each after it; returns how to stop. */
+  follow(
+    settings: Pick<Settings, 'url' | 'tenantId'>,
+    onClient: (client: Client) => () => void,
+  ): () => void {
+    let followed: Client | undefined;
+    let stopUsing = () => {};
+    const check = () => {
+      const client = this.find(settings);
+      if (client === followed) return;
+      followed = client;
+      stopUsing();
+      stopUsing = () => {};
+      if (client && client === followed) stopUsing = onClient(client);
+    };
+    const stopWatching = this.clients.subscribe(check);
+    check();
+    return () => {
+      stopWatching();
+      stopUsing();
+    };
+  }
+
   /**
    * A page of this identity is here, or of nobody (user id `''`): ends every other client that no
    * page uses any more, and takes its toasts off the screen, before anything new connects.

@@ -1,4 +1,15 @@
-import { type EventMetadata, type Realm, tenantRealm } from '@trunkline/contract';
+import {
+  type EventMetadata,
+  PRESENCE_CALL,
+  type Realm,
+  TYPING_CALL,
+  TYPING_EVENT,
+  tenantRealm,
+} from '@trunkline/contract';
+import { CallError } from './call.ts';
+import { type Session, TestSessions } from './test-sessions.ts';
+import { type Socket, TestSocket, TestStream } from './test-sockets.ts';
+import { type Position, TestStreams } from './test-streams.ts';
 
 /** What a test server answers to a connect command: who it is, a close code, or an error. */
 export type ConnectAnswer =
@@ -20,6 +31,8 @@ export interface TestEvent {
   readonly id?: string;
   readonly origin?: string;
   readonly scope?: string;
+  /** The user whose client says it. */
+  readonly sender?: string;
 }
 
 /** How a test server sends. */
@@ -28,28 +41,49 @@ export interface SendOptions {
   readonly channel?: string;
   /** As if another client had published it. */
   readonly fromClient?: boolean;
+  /** To those who are there now; it is not kept. */
+  readonly volatile?: boolean;
 }
+
+/** Answers one of the page's calls; a `CallError` that it throws is its error. */
+export type TestCall = (
+  // oxlint-disable-next-line typescript/no-explicit-any -- a test knows what its page sends
+  data: any,
+  caller: { readonly userId: string; readonly clientId: string },
+) => unknown;
 
 interface Command {
   readonly id?: number;
   readonly connect?: {
     readonly token?: string;
     readonly data?: unknown;
-    readonly subs?: Record<string, { recover?: boolean; offset?: number; epoch?: string }>;
+    readonly subs?: Record<string, Position>;
   };
-  readonly rpc?: { readonly method: string };
+  readonly subscribe?: Position & { readonly channel: string };
+  readonly unsubscribe?: { readonly channel: string };
+  readonly publish?: { readonly channel: string; readonly data: TestEvent };
+  readonly rpc?: { readonly method: string; readonly data?: unknown };
   readonly refresh?: { readonly token: string };
 }
 
 const EVENT_SCOPES: Record<string, string> = { '@user': 'user', '@all': 'tenant' };
+const DENIED = new CallError(103, 'permission denied');
+const ALREADY_SUBSCRIBED = new CallError(105, 'already subscribed');
 
 /**
  * A server in the page itself, for tests: it stands in for `WebSocket`, and for `fetch` where the HTTP
- * fallback asks, and speaks as much of the protocol as a page needs, with history and recovery.
+ * fallback asks, and speaks as much of the protocol as a page needs: history and recovery, rooms with
+ * presence and typing, calls.
  */
 export class TestServer {
   /** Who connects next; change it at will. */
   answer: ConnectAnswer | ((connect: NonNullable<Command['connect']>) => ConnectAnswer);
+  /** May the page enter this room on its own wish? Default: none. */
+  mayEnter: (room: string) => boolean = () => false;
+  /** May the page publish in this room itself? Default: in none. */
+  mayPublish: (room: string) => boolean = () => false;
+  /** Answers calls, by method. */
+  calls: Record<string, TestCall> = {};
   /** Refuses the network while false. */
   isUp = true;
   /** Lets no WebSocket open while true, as some proxies do; plain HTTP works. */
@@ -63,10 +97,12 @@ export class TestServer {
   /** Every frame that clients have sent. */
   readonly frames: string[] = [];
   readonly #sockets = new Set<Socket>();
-  readonly #history = new Map<string, object[]>();
+  readonly #sessions = new TestSessions();
+  readonly #streams = new TestStreams();
+  /** Where every connection is put in. */
+  readonly #rooms = new Set<string>();
   readonly #realWebSocket: typeof WebSocket = globalThis.WebSocket;
   readonly #realFetch: typeof fetch = globalThis.fetch;
-  readonly #epochs = new Map<string, number>();
   #ids = 0;
 
   constructor(answer: TestServer['answer']) {
@@ -92,17 +128,40 @@ export class TestServer {
     this.drop();
   }
 
-  /** Sends an event to every connection; who is away gets it by recovery. Returns its id. */
-  send(event: TestEvent, { channel = '@user', fromClient = false }: SendOptions = {}): string {
-    const id = event.id ?? `event-${++this.#ids}`;
-    const scope = event.scope ?? EVENT_SCOPES[channel] ?? 'room';
-    const history = this.#historyOf(channel);
-    const info = fromClient ? { info: { client: 'another', user: 'another' } } : {};
-    const data = { v: 1, ts: 0, scope, data: null, ...event, id };
-    const publication = { data, offset: history.length + 1, ...info };
-    history.push(publication);
-    for (const socket of this.#sockets) socket.deliver({ push: { channel, pub: publication } });
-    return id;
+  /** Sends an event to everybody in a channel; who is away gets it by recovery. Returns its id. */
+  send(event: TestEvent, options: SendOptions = {}): string {
+    const info = options.fromClient ? { info: { client: 'another', user: 'another' } } : {};
+    return this.#publish(event, options, info);
+  }
+
+  /** Puts every connection into a room, and those to come. */
+  joinRoom(room: string): void {
+    this.#rooms.add(room);
+    for (const session of this.#sessions.all()) {
+      if (session.channels.has(room)) continue;
+      const push = { channel: room, subscribe: this.#streams.begin(room) };
+      this.#sessions.subscribe(session, room, 'server', () => session.socket.deliver({ push }));
+    }
+  }
+
+  /** Takes every connection out of a room, however it came in. */
+  leaveRoom(room: string): void {
+    this.#rooms.delete(room);
+    const unsubscribe = { code: 2000, reason: 'server unsubscribe' };
+    this.#sessions.push(room, { unsubscribe });
+    for (const session of this.#sessions.all()) this.#sessions.unsubscribe(session, room);
+  }
+
+  /** Somebody else comes into a room; returns the client id to `leave` with. */
+  join(room: string, userId: string, info?: unknown): string {
+    const clientId = `visitor-${++this.#ids}`;
+    this.#sessions.join(room, { userId, clientId, info });
+    return clientId;
+  }
+
+  /** And leaves it. */
+  leave(room: string, clientId: string): void {
+    this.#sessions.leave(room, clientId);
   }
 
   /** Closes every connection with a code; without one, the network has failed. */
@@ -112,11 +171,7 @@ export class TestServer {
 
   /** What was sent so far, in this channel or in all, cannot be recovered any more. */
   loseHistory(channel?: string): void {
-    const channels = channel === undefined ? [...this.#history.keys()] : [channel];
-    for (const name of channels) {
-      this.#epochs.set(name, this.#epochOf(name) + 1);
-      this.#history.delete(name);
-    }
+    this.#streams.lose(channel);
   }
 
   /** @internal */
@@ -129,20 +184,28 @@ export class TestServer {
   /** @internal */
   onClose(socket: Socket): void {
     this.#sockets.delete(socket);
+    this.#sessions.remove(socket);
   }
 
   /** @internal */
   onFrame(socket: Socket, frame: string): void {
     if (this.isDeaf) return;
     this.frames.push(frame);
-    for (const line of frame.split('\n')) {
-      const command = JSON.parse(line) as Command;
-      if (command.connect) this.#onConnect(socket, command.id, command.connect);
-      else if (command.refresh) this.#onRefresh(socket, command.id, command.refresh.token);
-      else if (command.rpc) {
-        socket.deliver({ id: command.id, error: { code: 108, message: 'not available' } });
-      }
-    }
+    for (const line of frame.split('\n')) this.#onCommand(socket, JSON.parse(line) as Command);
+  }
+
+  #onCommand(socket: Socket, command: Command): void {
+    const { id, connect } = command;
+    const session = this.#sessions.of(socket);
+    const reply: Reply = (result) => socket.deliver({ id, ...result });
+    if (connect) this.#onConnect(socket, reply, connect);
+    else if (!session)
+      return; // not let in
+    else if (command.refresh) this.#onRefresh(session, reply, command.refresh.token);
+    else if (command.subscribe) this.#onSubscribe(session, reply, command.subscribe);
+    else if (command.unsubscribe) this.#onUnsubscribe(session, reply, command.unsubscribe.channel);
+    else if (command.publish) this.#onPublish(session, reply, command.publish);
+    else if (command.rpc) void this.#onCall(session, reply, command.rpc);
   }
 
   #open({ body, signal }: RequestInit): Response {
@@ -159,155 +222,120 @@ export class TestServer {
     return { ok: stream !== undefined, status: stream ? 204 : 404 } as Response;
   }
 
-  #onConnect(
-    socket: Socket,
-    id: number | undefined,
-    connect: NonNullable<Command['connect']>,
-  ): void {
+  #onConnect(socket: Socket, reply: Reply, connect: NonNullable<Command['connect']>): void {
     this.connects.push(connect);
     const answer = typeof this.answer === 'function' ? this.answer(connect) : this.answer;
     if ('close' in answer) socket.shut(answer.close, 'refused');
-    else if ('error' in answer) socket.deliver({ id, error: answer.error });
+    else if ('error' in answer) reply({ error: answer.error });
     else {
       const { userId, realm = tenantRealm('acme'), channels = ['@user', '@all'], ttl } = answer;
-      const subs = Object.fromEntries(
-        channels.map((channel) => [channel, this.#subscription(channel, connect.subs?.[channel])]),
-      );
+      const all = [...new Set([...channels, ...this.#rooms])];
+      const subs = all.map((channel): [string, object] => [
+        channel,
+        this.#streams.begin(channel, connect.subs?.[channel]),
+      ]);
+      const { clientId: client, session: key } = socket;
       const data = { userId, realm };
-      socket.deliver({
-        id,
-        connect: { client: socket.clientId, session: socket.session, data, subs, ...expiry(ttl) },
-      });
+      const welcome = {
+        client,
+        session: key,
+        data,
+        subs: Object.fromEntries(subs),
+        ...expiry(ttl),
+      };
+      const session = this.#sessions.add(socket, userId);
+      reply({ connect: welcome });
+      for (const channel of all) this.#sessions.subscribe(session, channel, 'server', () => {});
     }
   }
 
-  #onRefresh(socket: Socket, id: number | undefined, token: string): void {
+  #onRefresh({ socket }: Session, reply: Reply, token: string): void {
     this.refreshes.push(token);
     const ttl = typeof this.answer === 'object' && 'userId' in this.answer ? this.answer.ttl : 0;
-    socket.deliver({ id, refresh: { client: socket.clientId, ...expiry(ttl) } });
+    reply({ refresh: { client: socket.clientId, ...expiry(ttl) } });
   }
 
-  #subscription(
-    channel: string,
-    position: { recover?: boolean; offset?: number; epoch?: string } | undefined,
-  ): object {
-    const history = this.#historyOf(channel);
-    const epoch = String(this.#epochOf(channel));
-    const base = { recoverable: true, positioned: true, epoch, offset: history.length };
-    if (!position?.recover) return base;
-    const recovered = position.epoch === epoch;
-    const publications = recovered ? history.slice(position.offset ?? 0) : [];
-    return { ...base, was_recovering: true, recovered, publications };
+  #onSubscribe(
+    session: Session,
+    reply: Reply,
+    { channel, ...position }: NonNullable<Command['subscribe']>,
+  ): void {
+    if (session.channels.has(channel)) reply(failure(ALREADY_SUBSCRIBED));
+    else if (!this.mayEnter(channel)) reply(failure(DENIED));
+    else {
+      const subscribe = this.#streams.begin(channel, position);
+      this.#sessions.subscribe(session, channel, 'client', () => reply({ subscribe }));
+    }
   }
 
-  #epochOf(channel: string): number {
-    return this.#epochs.get(channel) ?? 1;
+  #onUnsubscribe(session: Session, reply: Reply, channel: string): void {
+    if (session.channels.get(channel) === 'client') this.#sessions.unsubscribe(session, channel);
+    reply({ unsubscribe: {} });
   }
 
-  #historyOf(channel: string): object[] {
-    const history = this.#history.get(channel) ?? [];
-    this.#history.set(channel, history);
-    return history;
+  #onPublish(session: Session, reply: Reply, { channel, data }: NonNullable<Command['publish']>) {
+    if (!session.channels.has(channel) || !this.mayPublish(channel)) {
+      reply(failure(DENIED));
+      return;
+    }
+    const { userId: user, socket } = session;
+    const info = { client: socket.clientId, user };
+    this.#publish({ ...data, sender: user }, { channel }, { info });
+    reply({ publish: {} });
   }
+
+  async #onCall(
+    session: Session,
+    reply: Reply,
+    { method, data }: NonNullable<Command['rpc']>,
+  ): Promise<void> {
+    const { userId, socket } = session;
+    const call = this.calls[method] ?? this.#ownCall(session, method);
+    try {
+      if (!call) throw new CallError(104, 'method not found');
+      reply({ rpc: { data: await call(data, { userId, clientId: socket.clientId }) } });
+    } catch (error) {
+      const isMeant = error instanceof CallError;
+      if (!isMeant) console.error('[trunkline] A call of the test server has failed', error);
+      reply(failure(isMeant ? error : new CallError(100, 'internal server error')));
+    }
+  }
+
+  /** The calls that a server has without an app's doing. */
+  #ownCall(session: Session, method: string): TestCall | undefined {
+    if (method === PRESENCE_CALL) return ({ room }) => this.#sessions.members(room);
+    if (method !== TYPING_CALL) return undefined;
+    return ({ room, isTyping }) => {
+      if (!session.channels.has(room)) throw DENIED;
+      const { userId } = session;
+      const signal = { type: TYPING_EVENT, data: { userId, isTyping }, sender: userId };
+      this.#publish(signal, { channel: room, volatile: true });
+      return {};
+    };
+  }
+
+  #publish(
+    event: TestEvent,
+    { channel = '@user', volatile = false }: SendOptions,
+    by: { info?: object } = {},
+  ): string {
+    const id = event.id ?? `event-${++this.#ids}`;
+    const scope = event.scope ?? EVENT_SCOPES[channel] ?? 'room';
+    const room = scope === 'room' ? { room: channel } : {};
+    const data = { v: 1, ts: 0, scope, ...room, data: null, ...event, id };
+    const said = { data, ...by };
+    const pub = volatile ? said : this.#streams.append(channel, said);
+    this.#sessions.push(channel, { pub });
+    return id;
+  }
+}
+
+type Reply = (result: object) => void;
+
+function failure({ code, message }: CallError): object {
+  return { error: { code, message } };
 }
 
 function expiry(ttl: number | undefined): object {
   return ttl ? { expires: true, ttl } : {};
-}
-
-/** A connection to a test server. */
-interface Socket {
-  readonly clientId: string;
-  /** Its commands come by another way, with this. */
-  readonly session?: string;
-  deliver(reply: object): void;
-  shut(code: number, reason: string): void;
-}
-
-/** The browser's end of a WebSocket to a test server. */
-class TestSocket implements Socket {
-  readonly clientId: string = `client-${Math.random()}`;
-  onopen: (() => void) | null = null;
-  onclose: ((event: { code: number; reason: string }) => void) | null = null;
-  onmessage: ((event: { data: string }) => void) | null = null;
-  onerror: ((event: unknown) => void) | null = null;
-  readonly #server: TestServer;
-  #isOver = false;
-
-  constructor(server: TestServer) {
-    this.#server = server;
-    queueMicrotask(() => {
-      if (this.#isOver) return;
-      if (server.onOpen(this)) this.onopen?.();
-      else this.shut(1006, '');
-    });
-  }
-
-  addEventListener(name: 'open' | 'close', listener: () => void): void {
-    this[`on${name}`] = listener;
-  }
-
-  send(frame: string): void {
-    if (!this.#isOver) queueMicrotask(() => this.#server.onFrame(this, frame));
-  }
-
-  close(): void {
-    this.#isOver = true;
-    this.#server.onClose(this);
-  }
-
-  deliver(reply: object): void {
-    const data = JSON.stringify(reply);
-    queueMicrotask(() => {
-      if (!this.#isOver) this.onmessage?.({ data });
-    });
-  }
-
-  shut(code: number, reason: string): void {
-    if (this.#isOver) return;
-    this.close();
-    this.onclose?.({ code, reason });
-  }
-}
-
-/** A response that does not end. */
-class TestStream implements Socket {
-  readonly clientId: string = `client-${Math.random()}`;
-  readonly session: string = `session-${Math.random()}`;
-  readonly body: ReadableStream<Uint8Array>;
-  readonly #server: TestServer;
-  readonly #encoder = new TextEncoder();
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #isOver = false;
-
-  constructor(server: TestServer, signal: AbortSignal | null | undefined) {
-    this.#server = server;
-    this.body = new ReadableStream({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-    });
-    signal?.addEventListener('abort', () => this.#end());
-  }
-
-  deliver(reply: object): void {
-    const line = this.#encoder.encode(`${JSON.stringify(reply)}\n`);
-    queueMicrotask(() => {
-      if (!this.#isOver) this.#controller.enqueue(line);
-    });
-  }
-
-  shut(code: number, reason: string): void {
-    if (this.#isOver) return;
-    const line = `${JSON.stringify({ push: { disconnect: { code, reason } } })}\n`;
-    if (code >= 3000) this.#controller.enqueue(this.#encoder.encode(line));
-    this.#end();
-  }
-
-  #end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#server.onClose(this);
-    this.#controller.close();
-  }
 }

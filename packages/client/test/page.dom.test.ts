@@ -1,4 +1,5 @@
 import { createFetch, TableRefresher } from '@trunkline/client';
+import { CONNECTION_HEADER, TENANT_HEADER } from '@trunkline/contract';
 import { afterEach, expect, test, vi } from 'vitest';
 import { connectAs, newPages, pass } from './harness.ts';
 
@@ -100,18 +101,52 @@ test('a closed client leaves nothing on the page', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('createFetch names the connection to the own server only', async () => {
-  connectAs(page, '42');
-  await pass();
-  const requests: Request[] = [];
+/** What requests of the page carry to the server. */
+async function sentHeaders(...requests: Parameters<typeof fetch>[]) {
+  const sent: Request[] = [];
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (request) => {
-    requests.push(request as Request);
+    sent.push(request as Request);
     return new Response();
   });
   const send = createFetch(() => page.registry);
-  await send('/api/users', { method: 'POST', headers: { 'content-type': 'application/json' } });
-  await send('https://elsewhere.test/');
-  const ids = requests.map(({ headers }) => headers.get('x-trunkline-connection'));
-  expect(ids).toEqual([page.server.clients[0], null]);
-  expect(requests[0]?.headers.get('content-type')).toBe('application/json');
+  await Promise.all(requests.map(async (request) => await send(...request)));
+  return sent.map(({ headers }) => headers);
+}
+
+test('createFetch names the connection and the tenant, to the own server only', async () => {
+  connectAs(page, '42', { tenantId: 'acme' });
+  await pass();
+  const json = { 'content-type': 'application/json' };
+  const [own, other] = await sentHeaders(
+    ['/api/users', { method: 'POST', headers: json }],
+    ['https://elsewhere.test/'],
+  );
+  expect(own?.get(CONNECTION_HEADER)).toBe(page.server.clients[0]);
+  expect(own?.get(TENANT_HEADER)).toBe('acme');
+  expect(own?.get('content-type')).toBe('application/json');
+  expect(other?.get(CONNECTION_HEADER)).toBeNull();
+  expect(other?.get(TENANT_HEADER)).toBeNull();
+});
+
+test('createFetch names the tenant before there is a connection, and after a switch the new one', async () => {
+  page.registry.configure({ tenantId: 'initech' });
+  const [first] = await sentHeaders(['/a']);
+  expect(first?.get(TENANT_HEADER)).toBe('initech');
+  const lease = connectAs(page, '42', { tenantId: 'acme' });
+  const [second] = await sentHeaders(['/b']);
+  expect(second?.get(TENANT_HEADER)).toBe('acme');
+  expect(second?.get(CONNECTION_HEADER)).toBeNull();
+  await pass();
+  lease.release();
+  connectAs(page, '42', { tenantId: 'globex' });
+  const [third] = await sentHeaders(['/c']);
+  expect(third?.get(TENANT_HEADER)).toBe('globex');
+  expect(third?.get(CONNECTION_HEADER)).toBeNull();
+});
+
+test('createFetch leaves a tenant alone that the request names, and rejects where fetch does', async () => {
+  connectAs(page, '42', { tenantId: 'acme' });
+  const [headers] = await sentHeaders(['/a', { headers: { [TENANT_HEADER]: 'globex' } }]);
+  expect(headers?.get(TENANT_HEADER)).toBe('globex');
+  await expect(createFetch(() => page.registry)('http://[')).rejects.toThrow('Invalid URL');
 });

@@ -1,6 +1,9 @@
 'use client';
 
 export {
+  type Call,
+  CallError,
+  type CallFailure,
   type ConnectionState,
   configureTrunkline,
   createFetch,
@@ -10,9 +13,11 @@ export {
   type Identity,
   type Operation,
   type OperationToastOptions,
+  type PresenceState,
   type RefreshCallback,
   type RefreshContext,
   type RefreshReason,
+  type RoomStatus,
   type Settings,
   type Status,
   type Subscribe,
@@ -21,11 +26,23 @@ export {
   type ToastText,
   type ToastView,
   type TransportName,
+  type TypingOptions,
 } from '@trunkline/client';
-export type { EventFor, Events, Realm, ReceivedEvent } from '@trunkline/contract';
+export type {
+  AppEvent,
+  EventFor,
+  Events,
+  Member,
+  Realm,
+  ReceivedEvent,
+} from '@trunkline/contract';
 export { ConnectionStatus, type ConnectionStatusProps } from './connection-status.tsx';
 export { TrunklineProvider, type TrunklineProviderProps } from './provider.tsx';
+export { useCall } from './use-call.ts';
 export { useEvent } from './use-event.ts';
 export { useOperationToasts } from './use-operation-toasts.ts';
+export { usePresence } from './use-presence.ts';
+export { type UseRoomOptions, type UseRoomResult, useRoom } from './use-room.ts';
 export { type UseTableRefreshResult, useTableRefresh } from './use-table-refresh.ts';
+export { type UseTypingResult, useTyping } from './use-typing.ts';
 export { type UseWebSocketResult, useWebSocket } from './use-web-socket.ts';

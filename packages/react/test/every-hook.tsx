@@ -1,9 +1,13 @@
 import type { ReactElement } from 'react';
 import {
   ConnectionStatus,
+  useCall,
   useEvent,
   useOperationToasts,
+  usePresence,
+  useRoom,
   useTableRefresh,
+  useTyping,
   useWebSocket,
 } from '../src/index.ts';
 
@@ -13,9 +17,14 @@ export function EveryHook(): ReactElement {
   useOperationToasts('42');
   useTableRefresh('42', 'users', () => {});
   useEvent('a:1', () => {});
+  useCall();
+  const room = useRoom('chat:42');
+  const { total, isLoaded } = usePresence('chat:42');
+  const { typingUsers } = useTyping('chat:42');
   return (
     <p>
-      {String(isConnected)} {status} <ConnectionStatus />
+      {String(isConnected)} {status} <ConnectionStatus /> {room.status} {total} {String(isLoaded)}{' '}
+      {typingUsers.length}
     </p>
   );
 }

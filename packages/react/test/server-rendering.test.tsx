@@ -8,7 +8,7 @@ test('renders on a server, where there is no window, without a connection', () =
   const WebSocket = vi.spyOn(globalThis, 'WebSocket');
   expect(typeof window).toBe('undefined');
   const html = renderToString(<EveryHook />);
-  expect(html.replaceAll(/<.*?>/g, '')).toBe('false connecting Not connected');
+  expect(html.replaceAll(/<.*?>/g, '')).toBe('false connecting Not connected idle 0 false 0');
   expect(WebSocket).not.toHaveBeenCalled();
   expect(errors).not.toHaveBeenCalled();
 });

@@ -286,6 +286,7 @@ test('configureTrunkline holds where there is no provider', async () => {
 });
 
 test('takes over what the server rendered', async () => {
+  page.server.joinRoom('chat:42');
   const container = document.createElement('div');
   container.innerHTML = renderToString(<EveryHook />);
   document.body.append(container);
@@ -296,7 +297,7 @@ test('takes over what the server rendered', async () => {
   await pass();
   const { unmount } = render(<EveryHook />, { container, hydrate: true, onRecoverableError });
   await pass();
-  expect(container.textContent).toBe('true live Live');
+  expect(container.textContent).toBe('true live Live joined 1 true 0');
   expect(onRecoverableError).not.toHaveBeenCalled();
   expect(errors).not.toHaveBeenCalled();
   unmount();
