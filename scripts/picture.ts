@@ -34,7 +34,7 @@ async function takePanels(people: Browser, url: string): Promise<Panel[]> {
   await importFile(ada.page, 'users.csv', await sampleCsv());
   await toastTitled(ada.page, /User Import - 7\d%/).waitFor();
   const running = await shot(ada.page);
-  await expectTotal(ben.page, '10,002');
+  await expectTotal(ben.page, '10,003');
   const refreshed = await shot(ben.page);
   return [
     { caption: 'Ada imports 10,000 users', image: running },

@@ -51,7 +51,7 @@ for (const [what, content, message] of cases) {
     await expect(toast).toHaveCount(1);
     await expect(toast).toContainText(message);
     await ada.page.reload();
-    await expectTotal(ada.page, '2');
+    await expectTotal(ada.page, '3');
     await ada.close();
   });
 }

@@ -41,12 +41,12 @@ test('behind a proxy that refuses WebSockets everything works, and the page says
   await expect(statusOf(ada.page)).toHaveAttribute('data-transport', 'http_stream');
   await expect(ada.page.getByText('over HTTP')).toHaveAttribute('title', /WebSockets/);
   expect(proxy.refusedUpgrades).toBeGreaterThan(0);
-  await expectTotal(ben.page, '2');
+  await expectTotal(ben.page, '3');
 
   await importFile(ada.page, 'users.csv', await sampleCsv());
   await expect(toastTitled(ada.page, SUCCESS)).toHaveCount(1, { timeout: 30_000 });
-  await expectTotal(ada.page, '10,002');
-  await expectTotal(ben.page, '10,002');
+  await expectTotal(ada.page, '10,003');
+  await expectTotal(ben.page, '10,003');
   const log = await toastLog(ada.page);
   const shown = percentages(log);
   expect(shown).toEqual(shown.toSorted((a, b) => a - b));
@@ -62,7 +62,7 @@ test('streams that are cut at 60 % lose nothing', async ({ browser }) => {
   await expect(toastTitled(ada.page, /User Import - 6\d%/)).toBeVisible({ timeout: 20_000 });
   proxy.cut();
   await expect(toastTitled(ada.page, SUCCESS)).toBeVisible({ timeout: 30_000 });
-  await expectTotal(ada.page, '10,002');
+  await expectTotal(ada.page, '10,003');
   await expect(statusOf(ada.page)).toHaveText('Live over HTTP');
   const log = await toastLog(ada.page);
   expect(appearances(log, /User Import - /)).toBe(1);

@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { type Browser, expect, type Page } from '@playwright/test';
+import { type Browser, type BrowserContext, expect, type Page } from '@playwright/test';
 
-export type Account = 'ada@acme.test' | 'ben@acme.test' | 'cleo@globex.test' | 'root@platform.test';
+export type Account =
+  | 'ada@acme.test'
+  | 'ben@acme.test'
+  | 'cleo@globex.test'
+  | 'dana@agency.test'
+  | 'root@platform.test';
 
 /** Somebody at a browser of their own: cookies, tab and everything that was seen. */
 export interface Person {
@@ -14,15 +19,34 @@ export interface Person {
 /** Logs in with one click on the demo's account list. */
 export async function logIn(browser: Browser, url: string, account: Account): Promise<Person> {
   const context = await browser.newContext();
+  const person = await newTab(context);
+  await person.page.goto(url);
+  await person.page.getByRole('button', { name: account }).click();
+  await expectLive(person.page);
+  return person;
+}
+
+/** One more tab of the same browser: the same cookies, a connection of its own. */
+export async function openTab({ page }: Person, url: string): Promise<Person> {
+  const person = await newTab(page.context());
+  await person.page.goto(url);
+  await expectLive(person.page);
+  return person;
+}
+
+export async function expectLive(page: Page): Promise<void> {
+  await expect(page.locator('[data-status]')).toHaveAttribute('data-status', 'live', {
+    timeout: 20_000,
+  });
+}
+
+async function newTab(context: BrowserContext): Promise<Person> {
   const page = await context.newPage();
   const frames: string[] = [];
   page.on('websocket', (socket) => {
     socket.on('framereceived', ({ payload }) => frames.push(String(payload)));
   });
   await recordToasts(page);
-  await page.goto(url);
-  await page.getByRole('button', { name: account }).click();
-  await expect(page.locator('[data-status]')).toHaveAttribute('data-status', 'live');
   return { page, frames, close: () => context.close() };
 }
 
@@ -67,7 +91,7 @@ export async function expectTotal(page: Page, total: string): Promise<void> {
   });
 }
 
-/** Brings Acme's table back to the two who were there from the start. */
+/** Brings Acme's table back to the three who were there from the start. */
 export async function removeImported(url: string): Promise<void> {
   const headers = { 'content-type': 'application/json', origin: url };
   const login = await fetch(`${url}/api/auth/login`, {

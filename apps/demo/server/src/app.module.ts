@@ -1,3 +1,4 @@
+import './events.ts';
 import {
   BadRequestException,
   type DynamicModule,
@@ -6,14 +7,21 @@ import {
   StandardSchemaValidationPipe,
 } from '@nestjs/common';
 import { APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AuditModule } from './audit/audit.module.ts';
+import { AuditStore } from './audit/audit.store.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { AuthService } from './auth/auth.service.ts';
 import { SameOriginGuard } from './auth/same-origin.guard.ts';
+import { ChatModule } from './chat/chat.module.ts';
+import { ChatRooms } from './chat/chat-rooms.ts';
+import { ChatStoreModule } from './chat/chat-store.module.ts';
 import { ENVIRONMENT, type Environment } from './environment.ts';
 import { HealthController } from './health.controller.ts';
 import { DatabaseModule } from './infrastructure/database/database.module.ts';
 import type { Database } from './infrastructure/database/database.ts';
 import { WebSocketModule } from './infrastructure/websocket/websocket.module.ts';
+import { PlatformModule } from './platform/platform.module.ts';
+import { ProductsModule } from './products/products.module.ts';
 import { UsersModule } from './users/users.module.ts';
 import { WebModule } from './web/web.module.ts';
 
@@ -38,12 +46,17 @@ export class AppModule {
       module: AppModule,
       imports: [
         EnvironmentModule.forRoot(environment),
+        // These three stop in reverse: the last records are written, then the database closes.
         DatabaseModule.forRoot(database),
+        AuditModule,
         WebSocketModule.forRootAsync({
-          imports: [AuthModule],
-          inject: [AuthService],
-          useFactory: (auth: AuthService) => ({
+          imports: [AuthModule, ChatStoreModule],
+          inject: [AuthService, ChatRooms, AuditStore],
+          useFactory: (auth: AuthService, chatRooms: ChatRooms, audit: AuditStore) => ({
             authenticate: (handshake) => auth.authenticate(handshake),
+            reauthorize: (principal) => auth.reauthorize(principal),
+            roomsOf: (principal) => chatRooms.of(principal),
+            audit,
             // Ctrl-C must not take the default's 25 s.
             drain: { waitMs: 0, spreadMs: 1000, deadlineMs: 4000 },
             ...(MONITORING_PORT === undefined ? {} : { monitoring: { port: MONITORING_PORT } }),
@@ -51,6 +64,9 @@ export class AppModule {
         }),
         AuthModule,
         UsersModule,
+        ChatModule,
+        ProductsModule,
+        PlatformModule,
         WebModule.forRoot(),
       ],
       controllers: [HealthController],

@@ -6,7 +6,7 @@ import type { INestApplication } from '@nestjs/common';
 import { createApp, LOG_LEVELS } from './create-app.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { type Database, openDatabase } from './infrastructure/database/database.ts';
-import { addDemoAccounts } from './infrastructure/database/demo-accounts.ts';
+import { addDemoData } from './infrastructure/database/demo-data.ts';
 import { explain } from './start-error.ts';
 import { welcome } from './welcome.ts';
 
@@ -46,7 +46,7 @@ async function open({ DATABASE_URL, DATA_DIR }: Environment): Promise<Database> 
   const database = await openDatabase(
     DATABASE_URL === undefined ? { dataFolder: DATA_DIR } : { url: DATABASE_URL },
   );
-  await addDemoAccounts(database);
+  await addDemoData(database);
   return database;
 }
 

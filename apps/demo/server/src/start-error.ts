@@ -1,5 +1,6 @@
 import { EnvironmentError } from './environment.ts';
 import { DataFolderInUseError } from './infrastructure/database/data-folder-lock.ts';
+import { rootCause } from './root-cause.ts';
 
 /** Why the server did not start: what to do where that is known, else the whole error. */
 export function explain(error: unknown): string {
@@ -21,10 +22,4 @@ export function explain(error: unknown): string {
     default:
       return error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
-}
-
-function rootCause(error: unknown): unknown {
-  // Where a host has several addresses, Node.js reports one error for each of them.
-  if (error instanceof AggregateError) return rootCause(error.errors[0]);
-  return error instanceof Error && error.cause !== undefined ? rootCause(error.cause) : error;
 }

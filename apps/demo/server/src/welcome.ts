@@ -6,9 +6,8 @@ import { isWebBuilt } from './web/web.module.ts';
 /** What the terminal shows when the server is ready. */
 export function welcome(port: number, environment: Environment): string {
   const { DATABASE_URL, DATA_DIR, SMTP_URL, HTTP_ADAPTER } = environment;
-  const accounts = demoAccounts.map(({ email, tenantId, role }) => {
-    const where = tenantId === null ? 'platform' : `tenant ${tenantId}`;
-    return `  ${email.padEnd(20)} ${where}, ${role}`;
+  const accounts = demoAccounts.map(({ email, tenantIds, role }) => {
+    return `  ${email.padEnd(20)} ${whereOf(tenantIds)}, ${role}`;
   });
   const pages = isWebBuilt() ? [] : ['The pages are not built yet: npm run build', ''];
   return [
@@ -24,4 +23,9 @@ export function welcome(port: number, environment: Environment): string {
     '',
     'Stop with Ctrl-C.',
   ].join('\n');
+}
+
+function whereOf(tenantIds: readonly string[]): string {
+  if (tenantIds.length === 0) return 'platform';
+  return `${tenantIds.length === 1 ? 'tenant' : 'tenants'} ${tenantIds.join(' and ')}`;
 }

@@ -1,60 +1,29 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { INestApplication } from '@nestjs/common';
 import type { OperationComplete } from '@trunkline/contract';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AuthService } from '@/auth/auth.service';
-import { createApp } from '@/create-app';
-import { readEnvironment } from '@/environment';
+import { SupportViews } from '@/auth/support-views';
 import { sampleFolder } from '@/folders';
-import { Database, openPglite } from '@/infrastructure/database/database';
-import { addDemoAccounts } from '@/infrastructure/database/demo-accounts';
-import { sessions, users } from '@/infrastructure/database/schema';
+import type { Database } from '@/infrastructure/database/database';
+import { sessions } from '@/infrastructure/database/schema';
+import { type DemoApp, startDemoApp } from './demo-app.ts';
 import { Browser } from './http.ts';
-import { connectLive } from './live-client.ts';
-
-let database: Database;
-let folder: string;
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'trunkline-http-'));
-  database = await openPglite();
-  await addDemoAccounts(database);
-});
-
-afterAll(async () => {
-  await database.close();
-  rmSync(folder, { recursive: true });
-});
 
 describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
-  let app: INestApplication;
+  let demo: DemoApp;
   let url: string;
 
   beforeAll(async () => {
-    const environment = readEnvironment({ HTTP_ADAPTER, DATA_DIR: folder });
-    // Both applications use one database: an application closes its own.
-    const shared = new Database('pglite', database.queries, async () => {});
-    app = await createApp(environment, shared);
-    await app.listen(0, '127.0.0.1');
-    url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
+    demo = await startDemoApp(HTTP_ADAPTER);
+    url = demo.url;
   });
 
-  afterAll(async () => {
-    await database.queries.delete(users).where(eq(users.tenantId, 'acme'));
-    await app.close();
-    await addDemoAccounts(database);
-  });
+  afterAll(() => demo.close());
 
   const visit = () => new Browser(url);
-  const signIn = async (email: string) => {
-    const browser = visit();
-    expect((await browser.login(email)).status).toBe(200);
-    return browser;
-  };
+  const signIn = (email: string) => demo.signIn(email);
 
   describe('signing in', () => {
     const ada = {
@@ -64,6 +33,7 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       role: 'admin',
       realm: { kind: 'tenant', tenantId: 'acme' },
       tenantId: 'acme',
+      tenants: [{ id: 'acme', name: 'Acme', role: 'admin' }],
     };
 
     test('sets a cookie that scripts cannot read, until the log-out', async () => {
@@ -86,7 +56,7 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
     test('platform staff are in no tenant', async () => {
       const browser = await signIn('root@platform.test');
       const { json } = await browser.get('/api/auth/me');
-      expect(json.user).toMatchObject({ realm: { kind: 'platform' }, tenantId: null });
+      expect(json.user).toMatchObject({ realm: { kind: 'platform' }, tenantId: null, tenants: [] });
     });
 
     test('a wrong password and an unknown address get the same answer', async () => {
@@ -108,12 +78,12 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
     test('the token is stored hashed, and ends after seven days', async () => {
       const browser = await signIn('ben@acme.test');
       const token = browser.cookie.split('=')[1] ?? '';
-      const mine = (await database.queries.select().from(sessions)).filter(
+      const mine = (await demo.database.queries.select().from(sessions)).filter(
         ({ userId }) => userId === 'ben',
       );
       expect(JSON.stringify(mine)).not.toContain(token);
       expect((await browser.get('/api/auth/me')).status).toBe(200);
-      await database.queries
+      await demo.database.queries
         .update(sessions)
         .set({ expiresAt: new Date(Date.now() - 1) })
         .where(eq(sessions.userId, 'ben'));
@@ -148,8 +118,8 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       expect((await visit().get('/api/users')).status).toBe(401);
       const acme = (await (await signIn('ben@acme.test')).get('/api/users')).json;
       const globex = (await (await signIn('cleo@globex.test')).get('/api/users')).json;
-      expect(acme.users.map(({ id }: { id: string }) => id)).toEqual(['ada', 'ben']);
-      expect(globex.users.map(({ id }: { id: string }) => id)).toEqual(['cleo']);
+      expect(acme.users.map(({ id }: { id: string }) => id)).toEqual(['ada', 'ben', 'dana']);
+      expect(globex.users.map(({ id }: { id: string }) => id)).toEqual(['cleo', 'dana']);
       const root = await (await signIn('root@platform.test')).get('/api/users');
       expect(root.status).toBe(403);
       expect(root.json.message).toContain('sign in with a tenant account');
@@ -167,7 +137,7 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       expect(await names('sort=email&direction=desc&pageSize=2')).toEqual(['100%_m', '100%_l']);
       expect(await names('sort=email&direction=desc&pageSize=2&page=2')).toEqual([
         '100%_k',
-        'Ben Okafor',
+        'Dana Lindqvist',
       ]);
       expect(await list('search=%25_&pageSize=1')).toMatchObject({
         total: 3,
@@ -175,13 +145,13 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
         pageSize: 1,
       });
       expect(await list('search=LOVELACE')).toMatchObject({ total: 1, users: [{ id: 'ada' }] });
-      expect(await list('page=99')).toMatchObject({ total: 5, users: [] });
+      expect(await list('page=99')).toMatchObject({ total: 6, users: [] });
       const wrong = await browser.get('/api/users?sort=password_hash&page=0');
       expect(wrong.status).toBe(400);
       expect(wrong.json.message).toMatch(/page: .*sort: /);
 
       expect((await browser.request('DELETE', '/api/users/imported')).json).toEqual({ deleted: 3 });
-      expect(await list('')).toMatchObject({ total: 2 });
+      expect(await list('')).toMatchObject({ total: 3 });
     });
   });
 
@@ -191,7 +161,7 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       const ben = await signIn('ben@acme.test');
       const cleo = await signIn('cleo@globex.test');
       const [adaLive, benLive, cleoLive] = await Promise.all(
-        [ada, ben, cleo].map(({ cookie }) => connectLive(url, cookie)),
+        [ada, ben, cleo].map((browser) => demo.live(browser)),
       );
       const csvData = readFileSync(join(sampleFolder, 'users-bad-rows.csv'), 'utf8');
       const { status, json } = await ada.post('/api/users/import', { csvData });
@@ -213,12 +183,11 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
       });
       expect(benLive.events.map(({ type }) => type)).toEqual(['trunkline:refresh']);
       expect(cleoLive.events).toEqual([]);
-      for (const { client } of [adaLive, benLive, cleoLive]) client.disconnect();
     });
 
     test('that is refused answers with the operation whose toast has told it', async () => {
       const browser = await signIn('ada@acme.test');
-      const live = await connectLive(url, browser.cookie);
+      const live = await demo.live(browser);
       const { status, json } = await browser.post('/api/users/import', { csvData: 'a;b\n1;2' });
       expect(status).toBe(400);
       expect(json).toMatchObject({ statusCode: 400, error: 'Bad Request' });
@@ -228,7 +197,6 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
         operationType: 'user-import',
         error: json.message,
       });
-      live.client.disconnect();
     });
 
     test('without a body is refused as a file that did not come', async () => {
@@ -265,6 +233,34 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
     });
   });
 
+  // What they do in full, on one of the two, is in the tests of each.
+  test('serves chats, products and the platform', async () => {
+    const ada = await signIn('ada@acme.test');
+    const chat = await ada.post('/api/chats', { name: 'Release', memberIds: ['ben'] });
+    expect([chat.status, chat.json.members.length]).toEqual([201, 2]);
+    const path = `/api/chat/${chat.json.id}/messages`;
+    expect((await ada.post(path, { text: 'Hello' })).json.seq).toBe(1);
+    expect((await ada.get(`${path}?limit=1`)).json.messages).toHaveLength(1);
+    expect((await ada.delete(`/api/chats/${chat.json.id}/members/ben`)).status).toBe(200);
+    expect((await ada.get('/api/chat/a%2Fb/messages')).status).toBe(400);
+    expect((await ada.patch('/api/products/webcam', { stock: 2 })).json.version).toBe(2);
+    expect((await ada.delete('/api/products/webcam')).status).toBe(204);
+    expect((await ada.get('/api/products/webcam')).status).toBe(404);
+    expect((await ada.post('/api/chats')).status).toBe(400);
+
+    const root = await signIn('root@platform.test');
+    const view = await root.post('/api/platform/support-views', {
+      tenantId: 'acme',
+      reason: 'Why',
+    });
+    expect(view.status).toBe(201);
+    expect((await root.tab('acme').get('/api/users')).status).toBe(200);
+    const closed = await root.request('DELETE', '/api/platform/support-views/acme', '');
+    expect([closed.status, closed.text]).toEqual([204, '']);
+    expect((await root.tab('acme').get('/api/users')).status).toBe(401);
+    expect((await root.get('/api/platform/audit')).status).toBe(200);
+  });
+
   test('says that it is well', async () => {
     const { status, json, headers } = await visit().get('/api/health');
     expect([status, json]).toEqual([200, { status: 'ok', database: 'pglite' }]);
@@ -289,8 +285,9 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
 
 test('a database that does not answer logs nobody out: authenticate throws', async () => {
   const broken = { queries: undefined } as unknown as Database;
-  const auth = new AuthService(broken);
+  const auth = new AuthService(broken, new SupportViews(broken));
+  const request = { url: '/', remoteAddress: '127.0.0.1' };
   const headers = { cookie: 'trunkline_demo_session=abc' };
-  await expect(auth.authenticate({ headers })).rejects.toThrow(TypeError);
-  expect(await auth.authenticate({ headers: {} })).toBeNull();
+  await expect(auth.authenticate({ ...request, headers })).rejects.toThrow(TypeError);
+  expect(await auth.authenticate({ ...request, headers: {} })).toBeNull();
 });

@@ -1,10 +1,21 @@
-/** A browser as far as HTTP goes: keeps its cookie. */
+import { TENANT_HEADER } from '@trunkline/contract';
+
+/** A browser as far as HTTP goes: keeps its cookie, and says which tenant its page works in. */
 export class Browser {
   readonly #url: string;
+  readonly #tenantId: string | undefined;
   #cookie = '';
 
-  constructor(url: string) {
+  constructor(url: string, { tenantId, cookie = '' }: { tenantId?: string; cookie?: string } = {}) {
     this.#url = url;
+    this.#tenantId = tenantId;
+    this.#cookie = cookie;
+  }
+
+  /** Another tab of this browser, whose page works in this tenant. */
+  tab(tenantId?: string): Browser {
+    const tenant = tenantId === undefined ? {} : { tenantId };
+    return new Browser(this.#url, { ...tenant, cookie: this.#cookie });
   }
 
   get cookie(): string {
@@ -21,6 +32,7 @@ export class Browser {
       method,
       headers: {
         ...(this.#cookie ? { cookie: this.#cookie } : {}),
+        ...(this.#tenantId === undefined ? {} : { [TENANT_HEADER]: this.#tenantId }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
@@ -43,6 +55,14 @@ export class Browser {
 
   post(path: string, body?: unknown, headers?: Record<string, string>) {
     return this.request('POST', path, body, headers);
+  }
+
+  patch(path: string, body?: unknown) {
+    return this.request('PATCH', path, body);
+  }
+
+  delete(path: string) {
+    return this.request('DELETE', path);
   }
 
   login(email: string, password = 'demo') {

@@ -2,8 +2,21 @@ import type { Envelope } from '@trunkline/contract';
 import { Centrifuge } from 'centrifuge';
 import { WebSocket } from 'ws';
 
-/** The stock client with a browser's cookie, connected. Keeps every event that it is sent. */
-export async function connectLive(url: string, cookie: string) {
+/** A page's connection. */
+export type Live = ReturnType<typeof startLive>;
+
+/**
+ * The stock client with a browser's cookie, connected, for a page that works in this tenant. Keeps
+ * every event that it is sent.
+ */
+export async function connectLive(url: string, cookie: string, tenantId?: string) {
+  const live = startLive(url, cookie, tenantId);
+  await live.client.ready(10_000);
+  return live;
+}
+
+/** The same, not waiting until it is connected: it may be refused. */
+export function startLive(url: string, cookie: string, tenantId?: string) {
   const events: Envelope[] = [];
   class WebSocketWithCookie extends WebSocket {
     constructor(address: string) {
@@ -12,6 +25,7 @@ export async function connectLive(url: string, cookie: string) {
   }
   const client = new Centrifuge(`${url.replace('http', 'ws')}/connection/websocket`, {
     websocket: WebSocketWithCookie,
+    ...(tenantId === undefined ? {} : { data: { tenantId } }),
   });
   const waiting = new Set<() => void>();
   client.on('publication', ({ data }) => {
@@ -23,7 +37,6 @@ export async function connectLive(url: string, cookie: string) {
     client.on('disconnected', ({ code }) => resolve(code));
   });
   client.connect();
-  await client.ready(10_000);
 
   /** Resolves when an event of this type (that is the one meant) has come. */
   const received = (type: string, isMeant: (event: Envelope) => boolean = () => true) =>

@@ -10,10 +10,11 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { Realm } from '@trunkline/contract';
-import { CurrentPrincipal, PrincipalGuard } from '@trunkline/nestjs';
+import { TENANT_HEADER } from '@trunkline/contract';
+import { CurrentPrincipal, PrincipalGuard, runAs } from '@trunkline/nestjs';
 import type { Principal } from '@trunkline/server';
 import { z } from 'zod';
+import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
 import { AuthService } from './auth.service.ts';
 import {
   type CookieRequest,
@@ -21,17 +22,7 @@ import {
   sessionCookie,
   sessionTokenOf,
 } from './session-cookie.ts';
-
-/** The signed-in user, as `POST /api/auth/login` and `GET /api/auth/me` answer it. */
-export interface SignedInUser {
-  id: string;
-  email: string;
-  name: string;
-  role: 'admin' | 'member' | 'viewer';
-  realm: Realm;
-  /** The realm's tenant; `null` for the platform's staff. */
-  tenantId: string | null;
-}
+import type { SignedInUser } from './signed-in-user.ts';
 
 export interface SignedIn {
   user: SignedInUser;
@@ -46,6 +37,7 @@ const Credentials = z.object({
 export class AuthController {
   constructor(
     private readonly auth: AuthService,
+    private readonly webSocketService: WebSocketService,
     private readonly adapterHost: HttpAdapterHost,
   ) {}
 
@@ -56,7 +48,12 @@ export class AuthController {
     @Req() request: CookieRequest,
     @Res({ passthrough: true }) response: object,
   ): Promise<SignedIn> {
-    const signedIn = await this.auth.login(email, password);
+    const wanted = request.headers[TENANT_HEADER];
+    const signedIn = await this.auth.login(
+      email,
+      password,
+      wanted === undefined ? null : String(wanted),
+    );
     if (!signedIn) throw new UnauthorizedException('E-mail or password is wrong');
     this.#setCookie(response, sessionCookie(signedIn.token, request));
     return { user: signedIn.user };
@@ -69,14 +66,19 @@ export class AuthController {
     @Res({ passthrough: true }) response: object,
   ): Promise<void> {
     const token = sessionTokenOf(request.headers);
-    if (token) await this.auth.logout(token);
     this.#setCookie(response, clearedSessionCookie(request));
+    for (const { realm, userId } of token ? await this.auth.logout(token) : []) {
+      // Only what came with this session ends: their other browsers are still signed in.
+      await runAs({ userId, realm, roles: [] }, () =>
+        this.webSocketService.refreshPermissions(userId, { reason: 'log-out' }),
+      );
+    }
   }
 
   @Get('me')
   @UseGuards(PrincipalGuard)
   async me(@CurrentPrincipal() principal: Principal): Promise<SignedIn> {
-    const user = await this.auth.findUser(principal.userId);
+    const user = await this.auth.describe(principal);
     if (!user) throw new UnauthorizedException('This account is gone');
     return { user };
   }

@@ -1,6 +1,11 @@
 import { Module } from '@nestjs/common';
 import { AuthController } from './auth.controller.ts';
 import { AuthService } from './auth.service.ts';
+import { SupportViews } from './support-views.ts';
 
-@Module({ controllers: [AuthController], providers: [AuthService], exports: [AuthService] })
+@Module({
+  controllers: [AuthController],
+  providers: [AuthService, SupportViews],
+  exports: [AuthService, SupportViews],
+})
 export class AuthModule {}

@@ -1,11 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HttpException, Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { currentPrincipal } from '@trunkline/nestjs';
-import { tenantOf } from '@/auth/tenant';
+import { currentTenant } from '@/auth/tenant';
 import { ENVIRONMENT, type Environment } from '@/environment';
 import { type MailCount, MailService } from '@/infrastructure/mail/mail.service';
 import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
+import { newOperationId } from '@/operation-id';
+import { rootCause } from '@/root-cause';
 import { ImportRejectedError } from './import-rejected.error.ts';
 import { quoted, SkippedRows } from './skipped-rows.ts';
 import { type CsvRow, parseUserCsv } from './user-csv.ts';
@@ -21,7 +22,6 @@ export class UserImportService implements OnModuleDestroy {
   readonly #logger = new Logger(UserImportService.name);
   readonly #running = new Set<Promise<void>>();
   readonly #shutdown = new AbortController();
-  #lastTimestamp = 0;
 
   constructor(
     private readonly webSocketService: WebSocketService,
@@ -37,7 +37,7 @@ export class UserImportService implements OnModuleDestroy {
   }
 
   async importUsers(csvData: unknown, userId: string): Promise<ImportAnswer> {
-    const operationId = `user-import-${this.#nextTimestamp()}`;
+    const operationId = newOperationId('user-import');
     const finished = this.#track();
     const skipped = new SkippedRows();
 
@@ -194,18 +194,6 @@ export class UserImportService implements OnModuleDestroy {
       resolve();
     };
   }
-
-  /** The guide's ids are timestamps: two imports in one millisecond must not share one. */
-  #nextTimestamp(): number {
-    this.#lastTimestamp = Math.max(Date.now(), this.#lastTimestamp + 1);
-    return this.#lastTimestamp;
-  }
-}
-
-function currentTenant(): string {
-  const principal = currentPrincipal();
-  if (!principal) throw new Error('An import needs a principal: it runs in a request or in runAs');
-  return tenantOf(principal);
 }
 
 function skipPresent(
@@ -243,11 +231,6 @@ function refusal(operationId: string, rejection: ImportRejectedError): HttpExcep
   const error = STATUS_CODES[status] ?? 'Error';
   const body: ImportRefusal = { statusCode: status, error, message, operationId };
   return new HttpException(body, status, { cause });
-}
-
-// The message of a failed query holds the whole statement with its values; its cause says why.
-function rootCause(error: unknown): unknown {
-  return error instanceof Error && error.cause !== undefined ? rootCause(error.cause) : error;
 }
 
 function number(value: number): string {

@@ -1,8 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { and, asc, count, desc, eq, ilike, isNotNull, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  asc,
+  count,
+  desc,
+  eq,
+  getTableColumns,
+  ilike,
+  isNotNull,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import { Database } from '@/infrastructure/database/database';
-import { users } from '@/infrastructure/database/schema';
+import { memberships, users } from '@/infrastructure/database/schema';
 import type { NewUser } from './user-row.ts';
 import type { UserRow, UsersPage } from './users.controller.ts';
 import type { UsersQuery } from './users.query.ts';
@@ -13,10 +25,13 @@ export interface SavedUser {
   name: string;
 }
 
+// What somebody is in the tenant that has brought them says their row, in another their membership.
+const roleHere = sql<UserRow['role']>`coalesce(${memberships.role}, ${users.role})`;
+
 const sortKeys: Record<UsersQuery['sort'], SQL> = {
   name: sql`lower(${users.name})`,
   email: sql`${users.email}`,
-  role: sql`${users.role}`,
+  role: roleHere,
   department: sql`lower(${users.department})`,
   createdAt: sql`${users.createdAt}`,
 };
@@ -28,18 +43,25 @@ export class UsersService {
 
   async list(tenantId: string, query: UsersQuery): Promise<UsersPage> {
     const { page, pageSize, sort, direction, search } = query;
-    const matching = and(eq(users.tenantId, tenantId), search ? containing(search) : undefined);
+    const joined = and(eq(memberships.userId, users.id), eq(memberships.tenantId, tenantId));
+    const isHere = or(eq(users.tenantId, tenantId), isNotNull(memberships.userId));
+    const matching = and(isHere, search ? containing(search) : undefined);
     const order = direction === 'asc' ? asc : desc;
     const [rows, [counted]] = await Promise.all([
       this.database.queries
-        .select()
+        .select({ ...getTableColumns(users), role: roleHere })
         .from(users)
+        .leftJoin(memberships, joined)
         .where(matching)
         // The id makes the order total: equal names must not move between pages.
         .orderBy(order(sortKeys[sort]), asc(users.id))
         .limit(pageSize)
         .offset((page - 1) * pageSize),
-      this.database.queries.select({ total: count() }).from(users).where(matching),
+      this.database.queries
+        .select({ total: count() })
+        .from(users)
+        .leftJoin(memberships, joined)
+        .where(matching),
     ]);
     return { users: rows.map(toRow), total: counted?.total ?? 0, page, pageSize };
   }

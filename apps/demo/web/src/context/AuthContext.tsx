@@ -8,16 +8,36 @@ import {
   useRef,
   useState,
 } from 'react';
-import { ApiError, errorMessage, isSignedOut, post, request } from '@/api';
+import { ApiError, errorMessage, isSignedOut, json, post, requestIn } from '@/api';
+import { readTenantChoice, writeTenantChoice } from './tenant-choice.ts';
 
-/** The signed-in user. */
+/** A tenant that a user belongs to. */
+interface Membership {
+  id: string;
+  name: string;
+  role: 'admin' | 'member' | 'viewer';
+}
+
+/** The signed-in user, in the tenant that this tab works in. */
 export interface AuthUser {
   id: string;
   email: string;
   name: string;
-  role: 'admin' | 'member' | 'viewer';
+  role: Membership['role'];
   /** `null` for the platform's staff. */
   tenantId: string | null;
+  /** All that this tab could work in. */
+  tenants: readonly Membership[];
+  /** Platform staff, while they look at a tenant as its own people do. */
+  actingAs?: SupportView;
+}
+
+/** Who of the platform looks at a tenant, why, and until when. */
+export interface SupportView {
+  userId: string;
+  reason: string;
+  /** ISO 8601. */
+  expiresAt: string;
 }
 
 /** Who is signed in, and how that changes. */
@@ -29,68 +49,91 @@ export interface Auth {
   error: string | null;
   /** Signed out by the server, not by the user. */
   hasExpired: boolean;
+  /** The user as they were in a tenant that has been taken from them; `null` once they move on. */
+  lost: AuthUser | null;
   /** Rejects with an `ApiError` when the server does not accept the password. */
   login: (email: string, password: string) => Promise<void>;
   logout: () => Promise<void>;
   /** Asks the server again who this is. */
   refresh: () => Promise<void>;
+  /** From here on, this tab works in another of the user's tenants. */
+  switchTenant: (tenantId: string) => void;
+  /** Platform staff: looks at a tenant from here on. Rejects with an `ApiError`. */
+  openSupportView: (tenantId: string, reason: string) => Promise<void>;
+  /** Back to the platform, at once. Rejects when the server has not heard of it. */
+  leaveSupportView: () => Promise<void>;
 }
 
 interface SignedIn {
   user: AuthUser;
 }
 
-type AuthState = Pick<Auth, 'user' | 'isLoading' | 'error' | 'hasExpired'>;
+type AuthState = Pick<Auth, 'user' | 'isLoading' | 'error' | 'hasExpired' | 'lost'>;
+type Change = (current: AuthState) => AuthState;
 
-const LOADING: AuthState = { user: null, isLoading: true, error: null, hasExpired: false };
+const LOADING: AuthState = {
+  user: null,
+  isLoading: true,
+  error: null,
+  hasExpired: false,
+  lost: null,
+};
 const NOBODY: AuthState = { ...LOADING, isLoading: false };
 
 const AuthContext = createContext<Auth | null>(null);
 
 /** Knows who is signed in. All tabs of a browser share a cookie, so they change together. */
 export function AuthProvider({ children }: { children: ReactNode }) {
-  const [state, setState] = useState(LOADING);
-
-  // a late answer must not overrule what has been learnt since it was asked for
-  const newest = useRef(0);
-
-  const refresh = useCallback(async () => {
-    newest.current += 1;
-    const own = newest.current;
-    const answer = await askWhoThisIs();
-    if (own === newest.current) setState(answer);
-  }, []);
-
-  const tellOtherTabs = useOtherTabs(refresh);
-
-  const login = useCallback(
-    async (email: string, password: string) => {
-      const { user } = await post<SignedIn>('/api/auth/login', { email, password });
-      newest.current += 1;
-      setState({ ...NOBODY, user });
-      tellOtherTabs();
-    },
-    [tellOtherTabs],
-  );
-
-  const logout = useCallback(async () => {
-    try {
-      await post('/api/auth/logout');
-    } catch (error) {
-      if (!(error instanceof ApiError) || !isSignedOut(error)) throw error;
-    }
-    newest.current += 1;
-    setState(NOBODY);
-    tellOtherTabs();
-  }, [tellOtherTabs]);
+  const { state, set, ask } = useAuthState();
+  const tellOtherTabs = useOtherTabs(ask);
 
   useEffect(() => {
-    void refresh();
-  }, [refresh]);
+    void ask();
+  }, [ask]);
 
-  const auth = useMemo(
-    () => ({ ...state, login, logout, refresh }),
-    [state, login, logout, refresh],
+  const auth = useMemo<Auth>(
+    () => ({
+      ...state,
+      refresh: ask,
+      login: async (email, password) => {
+        const answer = await requestIn<SignedIn>(
+          null,
+          '/api/auth/login',
+          json('POST', { email, password }),
+        );
+        writeTenantChoice(null);
+        set({ ...NOBODY, user: answer.user });
+        tellOtherTabs();
+      },
+      logout: async () => {
+        await endSession();
+        writeTenantChoice(null);
+        set(NOBODY);
+        tellOtherTabs();
+      },
+      switchTenant: (tenantId) => {
+        if (!state.user || tenantId === state.user.tenantId) return;
+        writeTenantChoice(tenantId);
+        set({ ...NOBODY, user: inTenant(state.user, tenantId) });
+        void ask();
+      },
+      openSupportView: async (tenantId, reason) => {
+        await post('/api/platform/support-views', { tenantId, reason });
+        writeTenantChoice(tenantId);
+        await ask();
+      },
+      leaveSupportView: async () => {
+        const tenantId = state.user?.tenantId ?? '';
+        writeTenantChoice(null);
+        set(LOADING);
+        try {
+          await requestIn(null, `/api/platform/support-views/${tenantId}`, { method: 'DELETE' });
+        } finally {
+          await ask();
+        }
+      },
+    }),
+    [state, set, ask, tellOtherTabs],
   );
   return <AuthContext.Provider value={auth}>{children}</AuthContext.Provider>;
 }
@@ -102,14 +145,60 @@ export function useAuth(): Auth {
   return auth;
 }
 
-async function askWhoThisIs(): Promise<(current: AuthState) => AuthState> {
+function useAuthState() {
+  const [state, setState] = useState(LOADING);
+
+  // a late answer must not overrule what has been learnt since it was asked for
+  const newest = useRef(0);
+
+  const set = useCallback((next: AuthState) => {
+    newest.current += 1;
+    setState(next);
+  }, []);
+
+  const ask = useCallback(async () => {
+    newest.current += 1;
+    const own = newest.current;
+    const change = await askWhoThisIs();
+    if (own === newest.current) setState(change);
+  }, []);
+
+  return { state, set, ask };
+}
+
+async function askWhoThisIs(): Promise<Change> {
+  const tenantId = readTenantChoice();
   try {
-    const { user } = await request<SignedIn>('/api/auth/me');
-    return () => ({ ...NOBODY, user });
+    const { user } = await requestIn<SignedIn>(tenantId, '/api/auth/me');
+    return ({ user: before }) => ({ ...NOBODY, user, lost: hasLost(before, user) ? before : null });
   } catch (error) {
-    if (isSignedOut(error)) return ({ user }) => ({ ...NOBODY, hasExpired: user !== null });
-    // an outage logs nobody out
-    return (current) => (current.user ? current : { ...NOBODY, error: errorMessage(error) });
+    if (!isSignedOut(error)) {
+      // an outage logs nobody out
+      return (current) => (current.user ? current : { ...NOBODY, error: errorMessage(error) });
+    }
+    if (tenantId === null) return ({ user }) => ({ ...NOBODY, hasExpired: user !== null });
+    // maybe it is only this tenant that is closed to them by now
+    if (tenantId === readTenantChoice()) writeTenantChoice(null);
+    return askWhoThisIs();
+  }
+}
+
+/** Is it the same person, no longer where they were? */
+function hasLost(before: AuthUser | null, now: AuthUser): boolean {
+  if (!before || before.tenantId === null || before.tenantId === now.tenantId) return false;
+  return (before.actingAs?.userId ?? before.id) === now.id;
+}
+
+function inTenant(user: AuthUser, tenantId: string): AuthUser {
+  const role = user.tenants.find(({ id }) => id === tenantId)?.role ?? user.role;
+  return { ...user, tenantId, role };
+}
+
+async function endSession(): Promise<void> {
+  try {
+    await post('/api/auth/logout');
+  } catch (error) {
+    if (!(error instanceof ApiError) || !isSignedOut(error)) throw error;
   }
 }
 

@@ -1,8 +1,9 @@
 import { WifiOff } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect } from 'react';
 import { useAuth } from '@/context/AuthContext';
 import { useWebSocket } from '@/hooks/useWebSocket';
 import { Button } from '../ui/button.tsx';
+import { useNow } from '../ui/use-now.ts';
 
 /** Says that the page is not live, once it really is not, and offers to try again now. */
 export function ConnectionNotice({ userId }: { userId: string }) {
@@ -41,12 +42,7 @@ export function ConnectionNotice({ userId }: { userId: string }) {
 
 /** Not for screen readers: it would speak every second. */
 function Countdown({ to }: { to: number }) {
-  const [now, setNow] = useState(() => Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 250);
-    return () => clearInterval(timer);
-  }, []);
-  const seconds = Math.max(0, Math.ceil((to - now) / 1000));
+  const seconds = Math.max(0, Math.ceil((to - useNow(250)) / 1000));
   return (
     <span className="tabular-nums" aria-hidden="true">
       {' '}

@@ -3,29 +3,22 @@ import { Toaster, toast } from 'sonner';
 import { type AuthUser, useAuth } from '@/context/AuthContext';
 import { useOperationToasts } from '@/hooks/useOperationToasts';
 import { LoginPage } from '../login/login-page.tsx';
-import { PlatformPage } from '../platform/platform-page.tsx';
-import { tenantOf } from '../tenants.ts';
-import { UsersPage } from '../users/users-page.tsx';
-import { ConnectionNotice } from './connection-notice.tsx';
-import { Header } from './header.tsx';
+import { colourOf, tenantOf } from '../tenants.ts';
+import { sessionKey } from './session.tsx';
 import { StartPage } from './start-page.tsx';
-import { UserQueries } from './user-queries.tsx';
+import { Workplace } from './workplace.tsx';
 
 /** What is on every page: it stays mounted when the user changes, so that the hooks see it. */
 export function Layout() {
-  const { user, isLoading, error } = useAuth();
+  const { user, isLoading, error, lost } = useAuth();
   useOperationToasts(user?.id || '');
   useTenantColour(user);
-  useToastsOfOneUser(user?.id);
+  useLostTenant(lost);
 
   return (
     <>
       {user ? (
-        <UserQueries key={user.id}>
-          <Header user={user} />
-          <ConnectionNotice userId={user.id} />
-          {user.tenantId === null ? <PlatformPage /> : <UsersPage />}
-        </UserQueries>
+        <Workplace key={sessionKey(user)} user={user} />
       ) : isLoading || error !== null ? (
         <StartPage error={error} />
       ) : (
@@ -47,15 +40,17 @@ export function Layout() {
 function useTenantColour(user: AuthUser | null): void {
   useEffect(() => {
     const root = document.documentElement;
-    if (user) root.dataset['tenant'] = tenantOf(user.tenantId).id;
-    else delete root.dataset['tenant'];
+    if (user) root.dataset['colour'] = colourOf(tenantOf(user));
+    else delete root.dataset['colour'];
   }, [user]);
 }
 
-/** The pages' own toasts leave with their user; those of operations do so by themselves. */
-function useToastsOfOneUser(userId: string | undefined): void {
+/** Says it when the server has closed a tenant to somebody who was in it. */
+function useLostTenant(lost: AuthUser | null): void {
   useEffect(() => {
-    if (userId === undefined) return undefined;
-    return () => void toast.dismiss();
-  }, [userId]);
+    if (!lost) return;
+    const { name } = tenantOf(lost);
+    if (lost.actingAs) toast.info(`The support view of ${name} has ended`);
+    else toast.warning(`You do not belong to ${name} any more`, { duration: 10_000 });
+  }, [lost]);
 }

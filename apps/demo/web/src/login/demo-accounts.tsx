@@ -44,7 +44,7 @@ interface AccountButtonProps {
 }
 
 function AccountButton({ account, isPending, isDisabled, onSelect }: AccountButtonProps) {
-  const { name, email, role, tenant } = account;
+  const { name, email, role, tenants } = account;
   const Icon = isPending ? LoaderCircle : ArrowRight;
   return (
     <button
@@ -60,7 +60,9 @@ function AccountButton({ account, isPending, isDisabled, onSelect }: AccountButt
         </span>
         <span className="block truncate text-[0.8125rem] text-muted">{email}</span>
       </span>
-      <TenantBadge tenant={tenant} />
+      {tenants.map((tenant) => (
+        <TenantBadge key={tenant.id} tenant={tenant} className="not-first-of-type:-ml-1.5" />
+      ))}
       <Icon
         aria-hidden="true"
         className={`size-4 text-muted transition-transform group-hover:translate-x-0.5 ${isPending ? 'animate-spin' : ''}`}

@@ -1,5 +1,6 @@
-import { type ComponentProps, type FormEvent, useId, useRef, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import { Button } from '../ui/button.tsx';
+import { Field } from '../ui/field.tsx';
 
 interface LoginFormProps {
   isPending: boolean;
@@ -50,34 +51,6 @@ export function LoginForm({ isPending, onSubmit }: LoginFormProps) {
         {isPending ? 'Logging in…' : 'Log in'}
       </Button>
     </form>
-  );
-}
-
-interface FieldProps extends ComponentProps<'input'> {
-  label: string;
-  problem: string | null;
-}
-
-function Field({ label, problem, ...props }: FieldProps) {
-  const id = useId();
-  return (
-    <div>
-      <label htmlFor={id} className="mb-1.5 block text-sm font-medium">
-        {label}
-      </label>
-      <input
-        id={id}
-        aria-invalid={problem !== null}
-        aria-describedby={problem === null ? undefined : `${id}-problem`}
-        className="h-10 w-full rounded-lg border border-line-strong bg-surface px-3 text-base transition-colors hover:border-muted/60 aria-invalid:border-danger sm:text-sm"
-        {...props}
-      />
-      {problem === null ? null : (
-        <p id={`${id}-problem`} className="mt-1.5 text-[0.8125rem] text-danger">
-          {problem}
-        </p>
-      )}
-    </div>
   );
 }
 

@@ -1,8 +1,8 @@
-import { CircleAlert } from 'lucide-react';
 import { useState } from 'react';
 import { ApiError, errorMessage } from '@/api';
 import { useAuth } from '@/context/AuthContext';
 import { Logo } from '../layout/logo.tsx';
+import { Problem } from '../ui/problem.tsx';
 import { DemoAccounts } from './demo-accounts.tsx';
 import { LoginForm } from './login-form.tsx';
 
@@ -35,16 +35,24 @@ export function LoginPage() {
           Watch the work as it happens.
         </h1>
         <p className="mt-4 max-w-md text-pretty text-muted">
-          An import of ten thousand users reports its progress while it runs, and every colleague’s
-          table follows by itself. Nobody outside the company sees any of it.
+          Imports report their progress while they run, tables and prices follow by themselves,
+          colleagues chat. Nobody outside the company sees any of it.
         </p>
         <ol className="mt-8 hidden max-w-md flex-col gap-3 text-sm text-muted lg:flex">
           <Step number={1}>
             Log in as <Name>Ada</Name> here, and as <Name>Ben</Name> in a private window.
           </Step>
           <Step number={2}>Import the sample as Ada: Ben’s table fills up while he watches.</Step>
-          <Step number={3}>
+          <Step number={3}>Chat with each other, and change a price under each other’s eyes.</Step>
+          <Step number={4}>
             Look from <Name>Cleo</Name>’s side: another company, and nothing has changed.
+          </Step>
+          <Step number={5}>
+            As <Name>Dana</Name>, open two tabs and switch one: she works for both companies, and
+            neither sees the other.
+          </Step>
+          <Step number={6}>
+            As <Name>Root</Name>, create a company of your own, or look into one for a reason.
           </Step>
         </ol>
       </section>
@@ -60,13 +68,9 @@ export function LoginPage() {
           </p>
         ) : null}
         {problem === null ? null : (
-          <p
-            role="alert"
-            className="mt-3 flex gap-2 rounded-lg bg-danger-soft px-3 py-2.5 text-sm text-danger"
-          >
-            <CircleAlert className="mt-0.5 size-4 shrink-0" aria-hidden="true" />
-            {problem}
-          </p>
+          <div className="mt-3">
+            <Problem>{problem}</Problem>
+          </div>
         )}
         <LoginForm isPending={pendingEmail !== null} onSubmit={handleLogin} />
         <DemoAccounts pendingEmail={pendingEmail} onSelect={handleLogin} />

@@ -6,6 +6,7 @@ import {
 } from '@tanstack/react-table';
 import { Avatar } from '../ui/avatar.tsx';
 import { classNames } from '../ui/class-names.ts';
+import { formatDay, formatMoment } from '../ui/times.ts';
 import type { UserRow, UsersSort } from './users.ts';
 
 /** What the table does itself; sorting and paging are the server's work. */
@@ -87,15 +88,11 @@ function Role({ role }: { role: UserRow['role'] }) {
   );
 }
 
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
-const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short' });
-
 function Added({ at, isImported }: { at: string; isImported: boolean }) {
-  const date = new Date(at);
   return (
     <div className="flex items-center gap-2 whitespace-nowrap text-muted">
-      <time dateTime={at} title={moment.format(date)} className="tabular-nums">
-        {day.format(date)}
+      <time dateTime={at} title={formatMoment(at)} className="tabular-nums">
+        {formatDay(at)}
       </time>
       {isImported ? (
         <span className="rounded border border-line px-1 text-[0.6875rem] leading-4">CSV</span>

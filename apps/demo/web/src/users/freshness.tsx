@@ -1,4 +1,5 @@
-import { useEffect, useState } from 'react';
+import { formatAge } from '../ui/times.ts';
+import { useNow } from '../ui/use-now.ts';
 
 const TICK_MS = 10_000;
 
@@ -26,17 +27,5 @@ export function Freshness({ count, at }: FreshnessProps) {
 }
 
 function Age({ since }: { since: number }) {
-  const [now, setNow] = useState(since);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), TICK_MS);
-    return () => clearInterval(timer);
-  }, []);
-  return ago(now - since);
-}
-
-function ago(elapsedMs: number): string {
-  const minutes = Math.floor(elapsedMs / 60_000);
-  if (minutes < 1) return 'just now';
-  if (minutes < 60) return `${minutes} min ago`;
-  return `${Math.floor(minutes / 60)} h ago`;
+  return formatAge(useNow(TICK_MS) - since);
 }

@@ -4,6 +4,7 @@ import { useAuth } from '@/context/AuthContext';
 import { useOperationToasts } from '@/hooks/useOperationToasts';
 import { useTableRefresh } from '@/hooks/useTableRefresh';
 import { tenantOf } from '../tenants.ts';
+import { Page } from '../ui/page.tsx';
 import { DropTarget } from './drop-target.tsx';
 import { ImportCard } from './import-card.tsx';
 import { ImportReports } from './import-reports.tsx';
@@ -36,18 +37,13 @@ export function UsersPage() {
   };
 
   return (
-    <main className="mx-auto flex max-w-6xl flex-col gap-5 px-4 py-8 sm:px-6">
-      <title>Users · Trunkline</title>
+    <Page
+      title="Users"
+      lead={`Everyone at ${user ? tenantOf(user).name : 'your company'}. What colleagues change appears here ${
+        isConnected ? 'by itself' : 'once the connection is up'
+      }.`}
+    >
       <DropTarget onFiles={handleFiles} />
-      <div>
-        <h1 className="text-2xl font-semibold tracking-tight">Users</h1>
-        <p className="mt-1 text-sm text-muted">
-          Everyone at {tenantOf(user?.tenantId ?? null).name}.{' '}
-          {isConnected
-            ? 'What colleagues change appears here by itself.'
-            : 'What colleagues change appears here once the connection is up.'}
-        </p>
-      </div>
       <ImportCard running={imports.running} onFiles={handleFiles} />
       <ImportReports reports={imports.reports} onClose={imports.closeReport} />
       <UsersTable
@@ -56,6 +52,6 @@ export function UsersPage() {
         refreshedAt={refreshedAt}
         freshIds={freshIds}
       />
-    </main>
+    </Page>
   );
 }

@@ -5,10 +5,11 @@ import {
   type SortingState,
   useTable,
 } from '@tanstack/react-table';
-import { errorMessage } from '@/api';
+import { Card } from '../ui/card.tsx';
+import { Failure } from '../ui/failure.tsx';
 import { countOf } from '../ui/numbers.ts';
 import { columns, features } from './columns.tsx';
-import { NoUsers, UsersUnavailable } from './empty-states.tsx';
+import { NoUsers } from './empty-states.tsx';
 import { Freshness } from './freshness.tsx';
 import { Pagination } from './pagination.tsx';
 import { RemoveImported } from './remove-imported.tsx';
@@ -71,14 +72,20 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
   }
 
   return (
-    <section aria-label="Users" className="rounded-xl border border-line bg-surface shadow-card">
+    <Card aria-label="Users">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-3 px-4 py-3 sm:px-5">
         <SearchField search={view.search} onSearch={onSearch} />
         <Freshness count={data && countText(total, view.search)} at={refreshedAt} />
         <RemoveImported />
       </div>
       {error && data ? (
-        <UsersUnavailable message={errorMessage(error)} isCompact onRetry={() => void refetch()} />
+        <Failure
+          title="The table could not be refreshed"
+          error={error}
+          isCompact
+          className="border-t border-line"
+          onRetry={() => void refetch()}
+        />
       ) : null}
       <table
         className="w-full table-fixed text-left text-sm"
@@ -93,13 +100,18 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
         )}
       </table>
       {error && !data ? (
-        <UsersUnavailable message={errorMessage(error)} onRetry={() => void refetch()} />
+        <Failure
+          title="The users could not be loaded"
+          error={error}
+          className="border-t border-line"
+          onRetry={() => void refetch()}
+        />
       ) : null}
       {data && total === 0 ? (
         <NoUsers search={view.search} onClearSearch={() => onSearch('')} />
       ) : null}
       <Pagination table={table} isKnown={data !== undefined} />
-    </section>
+    </Card>
   );
 }
 

@@ -1,39 +1,39 @@
-import { inArray } from 'drizzle-orm';
-import { hashPassword } from '../../auth/password.ts';
-import type { Database } from './database.ts';
-import { users } from './schema.ts';
+import type { UserRole } from './schema.ts';
 
 /** The password of every demo account. */
 export const DEMO_PASSWORD = 'demo';
 
-/** Who can sign in to a fresh demo: two people of one tenant, one of another, one of the platform. */
-export const demoAccounts = [
-  account('ada', 'Ada Lovelace', 'acme', 'admin', 'Engineering'),
-  account('ben', 'Ben Okafor', 'acme', 'member', 'Sales'),
-  account('cleo', 'Cleo Marchetti', 'globex', 'admin', 'Operations'),
-  account('root', 'Robin Root', null, 'admin', 'Platform'),
-];
-
-/** Adds the demo accounts that are not there yet. */
-export async function addDemoAccounts({ queries }: Database): Promise<void> {
-  const ids = demoAccounts.map(({ id }) => id);
-  const present = await queries.select({ id: users.id }).from(users).where(inArray(users.id, ids));
-  const missing = demoAccounts.filter(({ id }) => !present.some((user) => user.id === id));
-  if (missing.length === 0) return;
-  const rows = await Promise.all(
-    missing.map(async (user) => ({ ...user, passwordHash: await hashPassword(DEMO_PASSWORD) })),
-  );
-  await queries.insert(users).values(rows).onConflictDoNothing();
+/** Somebody who can sign in to a fresh demo. */
+export interface DemoAccount {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string;
+  readonly department: string;
+  readonly role: UserRole;
+  /** Where they are members; none: the platform's staff. */
+  readonly tenantIds: readonly string[];
 }
 
+export const demoTenants = [
+  { id: 'acme', name: 'Acme' },
+  { id: 'globex', name: 'Globex' },
+];
+
+/** Two people of one tenant, one of another, one who works for both, and one of the platform. */
+export const demoAccounts: readonly DemoAccount[] = [
+  account('ada@acme.test', 'Ada Lovelace', 'admin', 'Engineering', ['acme']),
+  account('ben@acme.test', 'Ben Okafor', 'member', 'Sales', ['acme']),
+  account('cleo@globex.test', 'Cleo Marchetti', 'admin', 'Operations', ['globex']),
+  account('dana@agency.test', 'Dana Lindqvist', 'member', 'Consulting', ['acme', 'globex']),
+  account('root@platform.test', 'Robin Root', 'admin', 'Platform', []),
+];
+
 function account(
-  id: string,
+  email: string,
   name: string,
-  tenantId: string | null,
-  role: 'admin' | 'member',
+  role: UserRole,
   department: string,
-) {
-  const email = `${id}@${tenantId ?? 'platform'}.test`;
-  const realm = tenantId === null ? ('platform' as const) : ('tenant' as const);
-  return { id, realm, tenantId, email, name, role, department };
+  tenantIds: readonly string[],
+): DemoAccount {
+  return { id: email.slice(0, email.indexOf('@')), email, name, role, department, tenantIds };
 }
