@@ -1,9 +1,11 @@
 // `npm run nightly`: the long tiers, in the order in which they are worth knowing. The model test plays
-// 2,000 scenarios of 200 steps on each broker; the lab attacks, starves, drains and storms a server.
+// 2,000 scenarios of 200 steps on each broker; the isolation test checks ten million deliveries; the lab
+// attacks, starves, drains and storms a server.
 import { spawnSync } from 'node:child_process';
 
 const tiers: readonly (readonly [command: string, args: readonly string[]])[] = [
   ['vitest', ['run', 'packages/server/test/model']],
+  ['vitest', ['run', 'test/isolation/isolation.test.ts']],
   ['node', ['--conditions=@trunkline/source', 'test/lab/main.ts']],
 ];
 

@@ -1,69 +1,140 @@
 // Faults that were seen to slip through other servers' test suites. `npm test` seeds each one on purpose
 // and looks whether ours notice: the stage `faults` runs the named tests with the fault in place.
 
-/** A fault: a piece of the source, and what stands there instead while it is seeded. */
-export interface Fault {
-  readonly name: string;
-  /** Below `packages/server/src`. */
+/** A piece of the source, and what stands there instead. */
+interface Change {
+  /** Below `packages`. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** The tests, below `packages/server/test`, at least one of which must fail. */
-  readonly caughtBy: readonly string[];
 }
+
+/** A fault: what is wrong in the source while it is seeded. */
+export interface Fault {
+  readonly name: string;
+  readonly changes: readonly Change[];
+  /** The test files at least one of which must fail. */
+  readonly caughtBy: readonly string[];
+  /** What the failure must say: not every failure has understood what is wrong. Default: anything. */
+  readonly says?: RegExp;
+  /** What it must not say, because it has not come to that. Default: nothing. */
+  readonly neverSays?: RegExp;
+}
+
+/** The encoder forgets whose a room is. */
+const forgottenTenant: Change = {
+  file: 'contract/src/channel.ts',
+  find: "return `${prefix}:c:${checked(isRoom, 'room', target.room)}`;",
+  replace: "return `t.shared:c:${checked(isRoom, 'room', target.room)}`;",
+};
+
+/** Neither where something is delivered, nor where it is asked of the broker. */
+const noSecondCheck: readonly Change[] = [
+  {
+    file: 'server/src/hub.ts',
+    find: 'if (isSameRealm(subscriber.principal.realm, this.#entry.realm)) {',
+    replace: 'if (isSameRealm) {',
+  },
+  {
+    file: 'server/src/isolation-alarm.ts',
+    find: 'if (isKeyIn(key, channel.realm)) return key;',
+    replace: 'if (isKeyIn) return key;',
+  },
+];
 
 /** The faults, each of which a test of ours must catch. */
 export const faults: readonly Fault[] = [
   {
     name: 'token signature not verified',
-    file: 'tokens.ts',
-    find: 'const { payload } = await jwtVerify(token, candidate, this.#verifyOptions(key));',
-    replace:
-      'void [jwtVerify, candidate, this.#verifyOptions(key)]; const payload = decodeJwt(token);',
-    caughtBy: ['refresh.test.ts'],
+    changes: [
+      {
+        file: 'server/src/tokens.ts',
+        find: 'const { payload } = await jwtVerify(token, candidate, this.#verifyOptions(key));',
+        replace:
+          'void [jwtVerify, candidate, this.#verifyOptions(key)]; const payload = decodeJwt(token);',
+      },
+    ],
+    caughtBy: ['packages/server/test/refresh.test.ts'],
   },
   {
     name: 'epoch ignored on recovery',
-    file: 'recovery.ts',
-    find: "if (epoch !== '' && epoch !== top.epoch) return false;",
-    replace: 'void epoch;',
-    caughtBy: ['recovery.test.ts'],
+    changes: [
+      {
+        file: 'server/src/recovery.ts',
+        find: "if (epoch !== '' && epoch !== top.epoch) return false;",
+        replace: 'void epoch;',
+      },
+    ],
+    caughtBy: ['packages/server/test/recovery.test.ts'],
   },
   {
     name: 'recovered reply with the top offset',
-    file: 'recovery.ts',
-    find: 'offset: recover.offset }',
-    replace: 'offset: top.offset }',
-    caughtBy: ['recovery.test.ts'],
+    changes: [
+      {
+        file: 'server/src/recovery.ts',
+        find: 'offset: recover.offset }',
+        replace: 'offset: top.offset }',
+      },
+    ],
+    caughtBy: ['packages/server/test/recovery.test.ts'],
   },
   {
     name: 'no pings at all',
-    file: 'lifetime.ts',
-    find: 'else if (isDue(this.#pingAt, now)) this.#ping();',
-    replace: '',
-    caughtBy: ['lifetime.test.ts'],
+    changes: [
+      {
+        file: 'server/src/lifetime.ts',
+        find: 'else if (isDue(this.#pingAt, now)) this.#ping();',
+        replace: '',
+      },
+    ],
+    caughtBy: ['packages/server/test/lifetime.test.ts'],
   },
   {
     name: 'empty unsubscribe reply',
-    file: 'protocol/reply.ts',
-    find: "return reply(id, 'unsubscribe', []);",
-    replace: 'return new Line(`{"id":${id}}`);',
-    caughtBy: ['subscribe.test.ts'],
+    changes: [
+      {
+        file: 'server/src/protocol/reply.ts',
+        find: "return reply(id, 'unsubscribe', []);",
+        replace: 'return new Line(`{"id":${id}}`);',
+      },
+    ],
+    caughtBy: ['packages/server/test/subscribe.test.ts'],
   },
   {
     name: 'a push overtakes the subscribe reply',
-    file: 'session.ts',
-    find: 'this.write(reply);\n    for (const { subscription, position, base } of joined) {',
-    replace:
-      'queueMicrotask(() => this.write(reply));\n    for (const { subscription, position, base } of joined) {',
-    caughtBy: ['gate.test.ts'],
+    changes: [
+      {
+        file: 'server/src/session.ts',
+        find: 'this.write(reply);\n    for (const { subscription, position, base } of joined) {',
+        replace:
+          'queueMicrotask(() => this.write(reply));\n    for (const { subscription, position, base } of joined) {',
+      },
+    ],
+    caughtBy: ['packages/server/test/gate.test.ts'],
   },
   {
     name: 'HTTP requests of any origin',
-    file: 'http-doors.ts',
-    find: 'if (!isAllowedRequest(request.headers, setup.origins)) {',
-    replace: 'if (!isAllowedRequest) {',
-    caughtBy: ['http-doors.test.ts'],
+    changes: [
+      {
+        file: 'server/src/http-doors.ts',
+        find: 'if (!isAllowedRequest(request.headers, setup.origins)) {',
+        replace: 'if (!isAllowedRequest) {',
+      },
+    ],
+    caughtBy: ['packages/server/test/http-doors.test.ts'],
+  },
+  {
+    name: 'rooms of all tenants under one key',
+    changes: [forgottenTenant],
+    caughtBy: ['test/isolation/isolation.test.ts'],
+    says: /stopped by the second check/,
+    neverSays: /leaked/,
+  },
+  {
+    name: 'rooms of all tenants under one key, and no second check',
+    changes: [forgottenTenant, ...noSecondCheck],
+    caughtBy: ['test/isolation/isolation.test.ts'],
+    says: /leaked/,
   },
 ];
 
@@ -81,11 +152,14 @@ export function seedFault(name: string | undefined): SourcePlugin {
     name: 'seed-fault',
     enforce: 'pre',
     transform: (code, id) => {
-      if (!fault || !id.endsWith(`packages/server/src/${fault.file}`)) return null;
-      // One that is not in the source any more would be missed by every test.
-      if (!code.includes(fault.find))
-        throw new Error(`The source has no place for '${fault.name}'`);
-      return code.replace(fault.find, fault.replace);
+      const changes = fault?.changes.filter(({ file }) => id.endsWith(`packages/${file}`)) ?? [];
+      return changes.length === 0 ? null : changes.reduce(changed, code);
     },
   };
+}
+
+function changed(code: string, { file, find, replace }: Change): string {
+  // One that is not in the source any more would be missed by every test.
+  if (!code.includes(find)) throw new Error(`${file} has no place for the fault: ${find}`);
+  return code.replace(find, () => replace);
 }

@@ -57,6 +57,14 @@ export function channelKey({ realm, target }: Channel): string {
   }
 }
 
+/**
+ * Is this the key of a channel of that realm? Looked up in the key as it is, and not built anew: the
+ * wall's second opinion on what `channelKey` has made.
+ */
+export function isKeyIn(key: string, realm: Realm): boolean {
+  return key.startsWith(realm.kind === 'platform' ? 'p:' : `t.${realm.tenantId}:`);
+}
+
 /** The channel of a key; `null` for anything that `channelKey` does not build. */
 export function parseChannelKey(key: string): Channel | null {
   const match = /^(p|t\.([A-Za-z0-9_-]{1,64})):([aurc])(?::(.*))?$/s.exec(key);

@@ -1,6 +1,7 @@
 export {
   type Channel,
   channelKey,
+  isKeyIn,
   isReservedRoom,
   isRole,
   isRoom,

@@ -1,4 +1,10 @@
-import { disconnects, isDisconnect, ProtocolError, protocolErrors } from './errors.ts';
+import {
+  disconnects,
+  IsolationViolationError,
+  isDisconnect,
+  ProtocolError,
+  protocolErrors,
+} from './errors.ts';
 import { describeError } from './log.ts';
 import type { Command } from './protocol/command.ts';
 import { errorReply } from './protocol/reply.ts';
@@ -7,6 +13,8 @@ import type { Session } from './session.ts';
 /** Turns whatever went wrong into the protocol's words: a disconnect or an error reply. */
 export function fail(session: Session, command: Command | null, error: unknown): void {
   if (isDisconnect(error)) return session.close(error);
+  // The alarm has said so; whoever stands at the hole in the wall must not try again.
+  if (error instanceof IsolationViolationError) return session.close(disconnects.internal);
   if (!(error instanceof ProtocolError)) {
     session.node.log.error('command_failed', { client: session.id, error: describeError(error) });
   }

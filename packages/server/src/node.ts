@@ -1,11 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Channel,
-  channelKey,
-  type MemberList,
-  parseChannelKey,
-  type Realm,
-} from '@trunkline/contract';
+import { type Channel, type MemberList, parseChannelKey, type Realm } from '@trunkline/contract';
 import { Admission } from './admission.ts';
 import { type AuditEntry, AuditTrail } from './audit.ts';
 import { pinoAudit } from './audit-pino.ts';
@@ -62,6 +56,7 @@ export class Node {
   readonly users: Users;
   readonly presences: Presences;
   readonly rooms: Rooms;
+  readonly alarm: IsolationAlarm;
   readonly admission: Admission;
   readonly authentications: Authentications;
   readonly roomsOf: NonNullable<NodeOptions['roomsOf']>;
@@ -125,7 +120,8 @@ export class Node {
       slice: this.limits.fanOutSlice,
       onExceeded: (limit, { realm }) => onQuota(limit, { realm }),
     });
-    this.#hub = this.#newHub(new IsolationAlarm(this, options.onIsolationViolation));
+    this.alarm = new IsolationAlarm(this, options.onIsolationViolation);
+    this.#hub = this.#newHub();
     this.#following = new Following(this.#broker, (channel) => this.#hub.has(channel));
     this.#publisher = new Publisher(this, this.#broker);
     this.#eventLoop = new EventLoopMonitor({
@@ -230,7 +226,7 @@ export class Node {
    * room's rule has no `presence`.
    */
   async members(channel: Channel): Promise<MemberList> {
-    return membersOf(await this.presence(channelKey(channel)));
+    return membersOf(await this.presence(this.alarm.keyOf(channel)));
   }
 
   /** Resolves when the broker has answered, and rejects with the reason why it cannot. */
@@ -303,7 +299,7 @@ export class Node {
     };
   }
 
-  #newHub(alarm: IsolationAlarm): Hub {
+  #newHub(): Hub {
     return new Hub({
       fanOut: this.#fanOut,
       tenantOf: (realm) => this.tenants.of(realm),
@@ -311,7 +307,7 @@ export class Node {
       onPresenceDropped: () => this.counters.count('presenceChangesDropped'),
       onRoomRefused: ({ id, principal: { realm, userId } }, room) =>
         this.quotaExceeded('maxRoomsPerTenant', { realm, userId, clientId: id, room }),
-      onIsolationViolation: (subscriber, channel) => alarm.raise(subscriber, channel),
+      onIsolationViolation: (subscriber, channel) => this.alarm.raise(subscriber, channel),
     });
   }
 

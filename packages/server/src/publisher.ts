@@ -1,4 +1,4 @@
-import { type Channel, channelKey, describeRealm } from '@trunkline/contract';
+import { type Channel, describeRealm } from '@trunkline/contract';
 import {
   type Broker,
   type ClientInfo,
@@ -37,7 +37,7 @@ export class Publisher {
   ): Promise<StreamPosition> {
     const { counters } = this.#node;
     requireOneLine(data);
-    const key = channelKey(channel);
+    const key = this.#node.alarm.keyOf(channel);
     this.#charge(channel, isFollowUp, options.info);
     const publishing = this.#broker.publish(key, data, {
       history: volatile ? null : this.#node.historyOf(channel),

@@ -1,4 +1,4 @@
-import { type Channel, channelKey } from '@trunkline/contract';
+import type { Channel } from '@trunkline/contract';
 import { BrokerUnavailableError, RateLimitedError } from './broker/broker.ts';
 import type { SealedEvent } from './event.ts';
 import { describeError } from './log.ts';
@@ -57,7 +57,7 @@ export async function sendEvent(
   { id, type, json, conflationKey, isFollowUp = false }: SealedEvent,
   { idempotencyKey, required = false, volatile = false }: SendEventOptions = {},
 ): Promise<Receipt> {
-  channelKey(channel);
+  node.alarm.keyOf(channel);
   checkIdempotencyKey(idempotencyKey);
   try {
     const options = {

@@ -31,6 +31,7 @@ test('the alarm counts, says it, puts it on record and closes the session', asyn
   expect(server.audit.records).toEqual([
     {
       id: expect.any(String),
+      node: server.node.id,
       at: expect.any(Number),
       action: 'isolation-violation',
       outcome: 'denied',

@@ -111,6 +111,7 @@ test('each connect is put on record, and the connection ends with the view', asy
   expect(server.audit.records).toEqual([
     {
       id: expect.any(String),
+      node: server.node.id,
       at: expect.any(Number),
       action: 'support-view',
       outcome: 'allowed',

@@ -1,4 +1,3 @@
-import { channelKey } from '@trunkline/contract';
 import type { History, Publication } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
 import type { HistoryRequest, RecoverRequest } from '../protocol/command.ts';
@@ -22,7 +21,7 @@ export async function history(
   // What is kept for recovery is not for reading until the rule says how much.
   if (!rule.history) throw protocolErrors.notAvailable;
   const { realm } = session.principal;
-  const key = channelKey({ realm, target: { kind: 'room', room } });
+  const key = session.node.alarm.keyOf({ realm, target: { kind: 'room', room } }, session);
   const reading = session.node.history(key, afterOffset(request));
   const past = await session.whileOpen(time.spend('the broker', reading));
   if (since && since.epoch !== '' && since.epoch !== past.top.epoch) {

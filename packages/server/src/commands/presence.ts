@@ -1,4 +1,3 @@
-import { channelKey } from '@trunkline/contract';
 import type { ClientInfo } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
 import { clientInfoBody } from '../protocol/client-info.ts';
@@ -42,7 +41,8 @@ export async function presentIn(
 ): Promise<readonly ClientInfo[]> {
   const rule = await requireReader(session, room, time);
   if (!rule.presence) throw protocolErrors.notAvailable;
-  const { realm } = session.principal;
-  const asking = session.node.presence(channelKey({ realm, target: { kind: 'room', room } }));
+  const { node, principal } = session;
+  const channel = { realm: principal.realm, target: { kind: 'room', room } } as const;
+  const asking = node.presence(node.alarm.keyOf(channel, session));
   return await session.whileOpen(time.spend('the broker', asking));
 }

@@ -1,4 +1,4 @@
-import { channelKey, type Target, wireName } from '@trunkline/contract';
+import { type Target, wireName } from '@trunkline/contract';
 import { disconnects, LimitExceededError, protocolErrors } from '../errors.ts';
 import { subscribePush } from '../protocol/reply.ts';
 import { type Joined, join, ReplyBudget } from '../recovery.ts';
@@ -17,7 +17,7 @@ export function newSubscription(
 ): Subscription {
   const { principal, node } = session;
   return new Subscription({
-    channel: channelKey({ realm: principal.realm, target }),
+    channel: node.alarm.keyOf({ realm: principal.realm, target }, session),
     wireName: wireName(target),
     owner: session,
     principal,

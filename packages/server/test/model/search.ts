@@ -11,6 +11,9 @@ export const isReplay: boolean = givenSeed !== undefined;
 /** The tier of each night takes its time. */
 export const isNightly: boolean = process.env['TRUNKLINE_TIER'] === 'nightly';
 
+/** With a fault in place it is enough that it was found. */
+const isSabotaged = process.env['TRUNKLINE_FAULT'] !== undefined;
+
 /** A search for a scenario that something is wrong with. */
 export interface Search<S> {
   /** What is searched, for the message. */
@@ -35,19 +38,18 @@ export function firstSeed(): number {
  */
 export async function search<S>(seed: number, each: Search<S>): Promise<void> {
   for (let next = seed; next === seed || !each.isOver(); next += 1) {
-    await fc.assert(judged(next, each), { seed: next, numRuns: each.runsPerSeed });
+    const { runsPerSeed: numRuns } = each;
+    await fc.assert(judged(next, each), { seed: next, numRuns, endOnFailure: isSabotaged });
   }
 }
 
 function judged<S>(seed: number, { name, scenarios, play }: Search<S>) {
-  // With a fault in place it is enough that it was found.
-  const shrinkMs = process.env['TRUNKLINE_FAULT'] === undefined ? SHRINK_MS : 0;
   let shrinksUntil = Infinity;
   return fc.asyncProperty(scenarios, async (scenario) => {
     if (performance.now() > shrinksUntil) return;
     const violations = await play(scenario);
     if (violations.length === 0) return;
-    shrinksUntil = Math.min(shrinksUntil, performance.now() + shrinkMs);
+    shrinksUntil = Math.min(shrinksUntil, performance.now() + SHRINK_MS);
     throw new Error([`${name}, replay with TRUNKLINE_SEED=${seed}:`, ...violations].join('\n'));
   });
 }
