@@ -12,6 +12,7 @@ import { AuditStore } from './audit/audit.store.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { AuthService } from './auth/auth.service.ts';
 import { SameOriginGuard } from './auth/same-origin.guard.ts';
+import { SupportViewGuard } from './auth/support-view.guard.ts';
 import { ChatModule } from './chat/chat.module.ts';
 import { ChatRooms } from './chat/chat-rooms.ts';
 import { ChatStoreModule } from './chat/chat-store.module.ts';
@@ -72,6 +73,7 @@ export class AppModule {
       controllers: [HealthController],
       providers: [
         { provide: APP_GUARD, useClass: SameOriginGuard },
+        { provide: APP_GUARD, useClass: SupportViewGuard },
         { provide: APP_PIPE, useFactory: validationPipe },
       ],
     };

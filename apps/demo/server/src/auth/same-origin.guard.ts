@@ -19,9 +19,14 @@ export class SameOriginGuard implements CanActivate {
     if (execution.getType() !== 'http') return true;
     const { method, headers } = execution.switchToHttp().getRequest<IncomingMessage>();
     const { origin, host } = headers;
-    if (READING.has(method ?? '') || origin === undefined || hostOf(origin) === host) return true;
+    if (isReading(method) || origin === undefined || hostOf(origin) === host) return true;
     throw new ForbiddenException(`A page of ${origin} may not change anything here`);
   }
+}
+
+/** Does a request of this method change nothing? */
+export function isReading(method: string | undefined): boolean {
+  return READING.has(method ?? '');
 }
 
 // The scheme is not compared: TLS may end at a proxy.

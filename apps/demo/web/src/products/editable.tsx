@@ -1,5 +1,6 @@
 import { Pencil } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import { useAuth } from '@/context/AuthContext';
 import { classNames } from '../ui/class-names.ts';
 import { Fresh } from './fresh.tsx';
 import type { Kind } from './kinds.ts';
@@ -16,8 +17,19 @@ interface EditableProps<T> {
   align?: 'left' | 'right' | undefined;
 }
 
-/** A value that turns into a field: Enter or leaving it saves, Escape does not. */
+/** A value that turns into a field: Enter or leaving it saves, Escape does not. A support view looks. */
 export function Editable<T extends string | number>(props: EditableProps<T>) {
+  const { user } = useAuth();
+  const { kind, value } = props;
+  if (!user?.actingAs) return <EditableValue {...props} />;
+  return (
+    <Fresh value={value} className="-mx-1 truncate px-1 tabular-nums">
+      {kind.format(value)}
+    </Fresh>
+  );
+}
+
+function EditableValue<T extends string | number>(props: EditableProps<T>) {
   const { label, kind, value, pending, onSave, align = 'left' } = props;
   const [isEditing, setIsEditing] = useState(false);
   const button = useRef<HTMLButtonElement>(null);

@@ -1,5 +1,6 @@
 import { ChevronLeft, PackageX, Trash2 } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { useAuth } from '@/context/AuthContext';
 import { useLiveProduct } from '@/hooks/useLiveProduct';
 import { Link } from '../router.tsx';
 import { Button } from '../ui/button.tsx';
@@ -56,6 +57,7 @@ export function ProductPage({ productId }: { productId: string }) {
 
 function Details({ product }: { product: Product }) {
   const { name, price, stock, version } = product;
+  const { user } = useAuth();
   const { save, pending } = useSaving(product);
   return (
     <Card aria-label={name}>
@@ -74,7 +76,7 @@ function Details({ product }: { product: Product }) {
             Changed <LastChange product={product} />
           </p>
         </div>
-        <Deletion product={product} />
+        {user?.actingAs ? null : <Deletion product={product} />}
       </div>
       <dl className="grid grid-cols-1 border-t border-line sm:grid-cols-3">
         <Fact name="Price">

@@ -43,8 +43,12 @@ export function UsersPage() {
         isConnected ? 'by itself' : 'once the connection is up'
       }.`}
     >
-      <DropTarget onFiles={handleFiles} />
-      <ImportCard running={imports.running} onFiles={handleFiles} />
+      {user?.actingAs ? null : (
+        <>
+          <DropTarget onFiles={handleFiles} />
+          <ImportCard running={imports.running} onFiles={handleFiles} />
+        </>
+      )}
       <ImportReports reports={imports.reports} onClose={imports.closeReport} />
       <UsersTable
         view={view}

@@ -5,6 +5,7 @@ import {
   type SortingState,
   useTable,
 } from '@tanstack/react-table';
+import { useAuth } from '@/context/AuthContext';
 import { Card } from '../ui/card.tsx';
 import { Failure } from '../ui/failure.tsx';
 import { countOf } from '../ui/numbers.ts';
@@ -30,6 +31,7 @@ const NO_ROWS: UserRow[] = [];
 
 /** The users of one tenant, sorted, searched and paged by the server. */
 export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersTableProps) {
+  const { user } = useAuth();
   const { data, error, isPlaceholderData, isFetching, refetch } = useUsers(view);
   const total = data?.total ?? 0;
   const pagination: PaginationState = { pageIndex: view.page - 1, pageSize: view.pageSize };
@@ -76,7 +78,7 @@ export function UsersTable({ view, onViewChange, refreshedAt, freshIds }: UsersT
       <div className="flex flex-wrap items-center gap-x-4 gap-y-3 px-4 py-3 sm:px-5">
         <SearchField search={view.search} onSearch={onSearch} />
         <Freshness count={data && countText(total, view.search)} at={refreshedAt} />
-        <RemoveImported />
+        {user?.actingAs ? null : <RemoveImported />}
       </div>
       {error && data ? (
         <Failure
