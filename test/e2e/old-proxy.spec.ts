@@ -79,7 +79,7 @@ test('where streams are refused too, server-sent events come, with the login’s
   await expect(statusOf(ada.page)).toHaveAttribute('data-transport', 'sse');
   await importFile(ada.page, 'few.csv', csv(100, 'few'));
   await expect(toastTitled(ada.page, SUCCESS)).toBeVisible({ timeout: 30_000 });
-  await expectTotal(ada.page, '102');
+  await expectTotal(ada.page, '103');
   expect(worse.passed).toContain('GET /connection/sse');
   await ada.close();
   await worse.close();

@@ -129,8 +129,8 @@ export interface Limits extends TenantLimits {
   /** Milliseconds that a connection or subscription outlives its token. Default 5 s. */
   readonly tokenGraceMs: number;
   /**
-   * Milliseconds after which a node with `reauthorize` asks it again what a connection may. Default 10
-   * min.
+   * Milliseconds within which it is asked again what a connection may: of `reauthorize`, or without it of
+   * `authenticate`, through which the client comes back after a 3011. Default 10 min.
    */
   readonly reauthorizeIntervalMs: number;
 
