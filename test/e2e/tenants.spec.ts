@@ -1,7 +1,16 @@
 import { expect, type Page, test } from '@playwright/test';
 import { type CuttableProxy, startProxy } from './cuttable-proxy.ts';
 import { type DemoServer, startDemo } from './demo-server.ts';
-import { expectLive, logIn, openTab, type Person, toastLog, toastTitled } from './person.ts';
+import {
+  csv,
+  expectLive,
+  importFile,
+  logIn,
+  openTab,
+  type Person,
+  toastLog,
+  toastTitled,
+} from './person.ts';
 
 let demo: DemoServer;
 let proxy: CuttableProxy;
@@ -79,6 +88,99 @@ test('one account in two tenants, a tab in each: neither sees an event of the ot
   expect(acmeTab.frames.slice(before).join('')).not.toContain('acme');
   expect(globexTab.frames.slice(globexFrames).join('')).not.toContain('acme');
   for (const person of [ada, cleo, acmeTab]) await person.close();
+});
+
+test('a log-out in one tab ends the other, which says why', async ({ browser }) => {
+  const ada = await logIn(browser, demo.url, 'ada@acme.test');
+  const other = await openTab(ada, demo.url);
+  await ada.page.getByRole('button', { name: /^Account/ }).click();
+  await ada.page.getByRole('menuitem', { name: 'Log out' }).click();
+  await expect(other.page.getByText('Your session has ended.')).toBeVisible();
+  await other.page.waitForLoadState('networkidle');
+  await expect(other.page.getByText('Your session has ended.')).toBeVisible();
+  await expect(ada.page.getByText('Your session has ended.')).toHaveCount(0);
+  await ada.close();
+});
+
+/** Holds back everything that the page wants changed, until it is released; a PATCH then fails. */
+async function holdChanges({ page }: Person): Promise<() => void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await page.route('**/api/**', async (route) => {
+    const method = route.request().method();
+    if (method !== 'GET') await promise;
+    await (method === 'PATCH' ? route.fulfill({ status: 500 }) : route.continue());
+  });
+  return resolve;
+}
+
+test('what is on its way when a tab switches reaches nothing of the other tenant', async ({
+  browser,
+}) => {
+  const dana = await logIn(browser, demo.url, 'dana@agency.test');
+  const { page } = dana;
+  const changes: unknown[] = [];
+  page.on('request', (request) => {
+    if (request.method() === 'GET') return;
+    changes.push([request.method(), request.headers()['x-trunkline-tenant']]);
+  });
+  await openGeneral(dana);
+  const release = await holdChanges(dana);
+  for (const text of ['for Acme, first', 'for Acme, second']) {
+    await page.getByLabel('Message to General').fill(text);
+    await page.getByLabel('Message to General').press('Enter');
+  }
+  await page.getByRole('button', { name: 'New chat' }).click();
+  await page.getByLabel('Name').fill('Acme only');
+  await page.getByRole('button', { name: 'Create chat' }).click();
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: 'Products' }).first().click();
+  await page.getByRole('button', { name: /^Price of Desk lamp/ }).click();
+  await page.getByLabel('Price of Desk lamp').fill('77');
+  await page.getByLabel('Price of Desk lamp').press('Enter');
+
+  await switchTo(dana, 'Globex');
+  const visited: string[] = [];
+  page.on('framenavigated', (frame) => visited.push(new URL(frame.url()).pathname));
+  const answered = ['/messages', '/api/chats', '/desk-lamp'].map((path) =>
+    page.waitForResponse((answer) => {
+      return answer.url().endsWith(path) && answer.request().method() !== 'GET';
+    }),
+  );
+  release();
+  await Promise.all(answered);
+  await openGeneral(dana);
+  await say(page, 'for Globex');
+  await expect(page.getByText('for Acme')).toHaveCount(0);
+  expect(changes).toEqual([
+    ['POST', 'acme'],
+    ['POST', 'acme'],
+    ['PATCH', 'acme'],
+    ['POST', 'globex'],
+  ]);
+  expect((await toastLog(page)).flat()).toEqual([]);
+  expect(visited).toEqual(['/chat', '/chat/general']);
+  await dana.close();
+});
+
+test('a file that is still being read when a tab switches is imported where it was chosen', async ({
+  browser,
+}) => {
+  const dana = await logIn(browser, demo.url, 'dana@agency.test');
+  const { page } = dana;
+  await page.evaluate(() => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    Object.assign(window, { readFiles: resolve });
+    Blob.prototype.text = async function () {
+      await promise;
+      return await new Response(this).text();
+    };
+  });
+  await importFile(page, 'users.csv', csv(1, 'acme-only'));
+  await switchTo(dana, 'Globex');
+  const answered = page.waitForResponse((answer) => answer.url().endsWith('/api/users/import'));
+  await page.evaluate(() => (window as unknown as { readFiles: () => void }).readFiles());
+  expect((await answered).request().headers()['x-trunkline-tenant']).toBe('acme');
+  await dana.close();
 });
 
 test('a platform alert reaches the platform’s staff, an announcement its tenant, and nobody else', async ({

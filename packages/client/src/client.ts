@@ -148,7 +148,6 @@ export class Client {
     this.#connection = null;
     this.#clientId = null;
     this.#handlerSets.clear();
-    this.rooms.forgetPeople();
     this.rooms.forgetConnection('idle');
     this.refreshes.cancel();
     if (reason === 'switched') this.toasts.clear();
@@ -288,7 +287,6 @@ export class Client {
   }
 
   #dropIdentity(): void {
-    this.rooms.forgetPeople();
     this.rooms.forgetConnection('idle');
     this.refreshes.cancel();
     this.toasts.clear();

@@ -136,9 +136,11 @@ export class Room {
     this.status.set(status);
   }
 
-  /** The connection is gone, and with it what was asked for on it. */
+  /** The connection is gone, and with it what was asked for on it; `idle`: it is the last one. */
   forgetConnection(status: 'joining' | 'idle'): void {
     this.#leave = null;
+    // maybe they are another identity's by now, or are not to be seen any more
+    if (status === 'idle') this.presence.clear();
     this.wait(status);
   }
 

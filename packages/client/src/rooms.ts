@@ -101,11 +101,6 @@ export class Rooms {
     for (const { room } of this.#entries.values()) room.forgetConnection(status);
   }
 
-  /** These people were another identity's. */
-  forgetPeople(): void {
-    for (const { room } of this.#entries.values()) room.presence.clear();
-  }
-
   #create(name: string): Entry {
     const room = new Room(name, this.#host);
     const entry: Entry = { room, visitors: 0, linger: undefined };

@@ -1,4 +1,5 @@
 import { CallError } from '@trunkline/client';
+import { tenantRealm } from '@trunkline/contract';
 import { expect, test, vi } from 'vitest';
 import { connectAs, newPages, pass } from './harness.ts';
 
@@ -138,6 +139,20 @@ test('an answer to a page that is somebody else’s by now is not handed over', 
   expect(await outcome).toMatchObject({
     reason: 'disconnected',
   });
+});
+
+test('a call that waits for a connection is not made in another realm', async () => {
+  const { client } = connectAs(page, '42');
+  await pass();
+  const called = vi.fn<(data: unknown) => unknown>();
+  page.server.calls['app:any'] = called;
+  page.server.answer = { userId: '42', realm: tenantRealm('globex') };
+  page.server.drop();
+  const outcome = outcomeOf(client.call('app:any', { of: 'acme' }));
+  await pass(4000);
+  expect(client.state.get()).toMatchObject({ status: 'live', identity: { userId: '42' } });
+  expect(await outcome).toMatchObject({ reason: 'disconnected' });
+  expect(called).not.toHaveBeenCalled();
 });
 
 test('revoked: 3503 ends the connection like a refused login', async () => {

@@ -148,6 +148,19 @@ test('who is thrown out sees nobody any more', async () => {
   expect(client.rooms.get(ROOM)?.status.get()).toBe('denied');
 });
 
+test('when the connection is over, nobody is shown and nobody asked for, until there is a new one', async () => {
+  answerWith(() => listOf('42', 'ben'));
+  const { people, state, client } = await join();
+  expect(people()).toEqual(['42 1', 'ben 1']);
+  page.server.drop(3503);
+  await pass(300_000);
+  expect(state.get()).toEqual({ members: [], total: 0, isLoaded: false });
+  expect(asked).toBe(1);
+  client.reconnect();
+  await pass();
+  expect(people()).toEqual(['42 1', 'ben 1']);
+});
+
 test('who comes while the list is on its way is in it', async () => {
   const list = Promise.withResolvers<MemberList>();
   answerWith(() => list.promise);

@@ -13,7 +13,10 @@ const BODY_LIMIT = 32 * 1024 * 1024;
 /** Nest's account of its own start is not for whoever just wants to see the demo. */
 export const LOG_LEVELS: readonly LogLevel[] = ['warn', 'error', 'fatal'];
 
-const securityHeaders = {
+const headers = {
+  // The same path has other answers for other users, and in other tenants: nobody keeps them. Files
+  // say for themselves how long they are good.
+  'cache-control': 'no-store',
   'content-security-policy': [
     "default-src 'self'",
     "style-src 'self' 'unsafe-inline'",
@@ -39,7 +42,7 @@ export async function createApp(
     AppModule.forRoot(environment, database),
   );
   app.use((_request: IncomingMessage, response: ServerResponse, next: () => void) => {
-    for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     next();
   });
   limitRequestTimes(app.getHttpServer() as Server);

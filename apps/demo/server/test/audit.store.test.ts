@@ -32,6 +32,13 @@ test('what was recorded is there, newest first', async () => {
   expect(await store.newest(1)).toEqual([record(2)]);
 });
 
+test('what was put on record a moment after it happened has its place', async () => {
+  const store = new AuditStore(database);
+  for (const one of [record(2), record(3), { ...record(4), at: record(1).at }]) store.record(one);
+  const ids = (await store.newest(10)).map(({ id }) => id);
+  expect(ids).toEqual([record(3).id, record(2).id, record(4).id]);
+});
+
 test('the newest ten thousand are kept, more or less', async () => {
   const store = new AuditStore(database);
   for (let part = 0; part < 3; part++) {

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ChatMessage } from '@/chat/chat';
 import { chatMembers, chats } from '@/infrastructure/database/schema';
+import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
 import { type DemoApp, startDemoApp } from './demo-app.ts';
 import { Browser } from './http.ts';
 
@@ -305,6 +306,30 @@ test('somebody added and removed at the same time hears the chat if, and only if
     );
     expect(texts().includes(`Round ${round}`)).toBe(isMember);
   }
+});
+
+test('of changes at the same time, what is told last is what is true', async () => {
+  const chatId = await newChat(ada, []);
+  const live = await demo.live(ada);
+  const service = demo.app.get(WebSocketService);
+  const joinRoom = service.joinRoom.bind(service);
+  const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = vi.spyOn(service, 'joinRoom').mockImplementationOnce(async (...parameters) => {
+    reached.resolve();
+    await released.promise;
+    await joinRoom(...parameters);
+  });
+  const addition = ada.post(`/api/chats/${chatId}/members`, { userId: 'ben' });
+  await reached.promise;
+  await ada.post(`/api/chats/${chatId}/members`, { userId: 'dana' });
+  released.resolve();
+  await addition;
+  slow.mockRestore();
+
+  const { id } = await say(ada, chatId, 'All here?');
+  await live.received('chat:message', ({ data }) => data.message.id === id);
+  const told = live.events.filter(({ type }) => type === 'chat:members');
+  expect(told.map(({ data }) => namesOf(data).length)).toEqual([3, 3]);
 });
 
 test('one person is in at most a hundred chats, all of which one connection follows', async () => {

@@ -269,6 +269,11 @@ describe.each(['express', 'fastify'] as const)('on %s', (HTTP_ADAPTER) => {
     expect(headers.get('x-powered-by')).toBeNull();
   });
 
+  test('nobody keeps an answer, which would be another one in another tenant', async () => {
+    const { headers } = await visit().get('/api/auth/me');
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+
   test('an unknown path of the API is a 404 in JSON', async () => {
     const { status, json } = await visit().get('/api/nothing/here?x=1');
     expect(status).toBe(404);

@@ -24,7 +24,7 @@ export function request<T>(path: string, init: RequestInit = {}): Promise<T> {
   return send<T>(fetchHere, path, init);
 }
 
-/** The same in a tenant that the page does not work in (yet); `null`: in none, as the user alone. */
+/** The same in a tenant that the page may not work in (yet, or any more); `null`: as the user alone. */
 export function requestIn<T>(
   tenantId: string | null,
   path: string,

@@ -16,12 +16,7 @@ export const GLOBEX: Tenant = { id: 'globex', name: 'Globex' };
 /** Where a user works now. */
 export function tenantOf({ tenantId, tenants }: AuthUser): Tenant {
   if (tenantId === null) return PLATFORM;
-  // a support view is no membership
-  return tenants.find(({ id }) => id === tenantId) ?? { id: tenantId, name: capitalised(tenantId) };
-}
-
-function capitalised(id: string): string {
-  return id.charAt(0).toUpperCase() + id.slice(1);
+  return tenants.find(({ id }) => id === tenantId) ?? { id: tenantId, name: tenantId };
 }
 
 const COLOURS = ['plum', 'rose', 'blue', 'olive'];

@@ -4,6 +4,7 @@ import { idOf, problemOfId } from '../src/platform/tenant-id.ts';
 test.each([
   ['Initech', 'initech'],
   ['Initech Ltd.', 'initech-ltd'],
+  ['Gruß & Söhne', 'gruss-sohne'],
   ['Café & Söhne', 'cafe-sohne'],
   ['42 Monkeys', 'monkeys'],
   ['—', ''],

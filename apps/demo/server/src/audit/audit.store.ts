@@ -37,7 +37,8 @@ export class AuditStore implements AuditSink, OnApplicationShutdown {
       .from(auditRecords)
       .orderBy(desc(auditRecords.id))
       .limit(limit);
-    return rows.map(({ record }) => record);
+    // What repeats itself is written a moment after it was.
+    return rows.map(({ record }) => record).toSorted((a, b) => b.at - a.at);
   }
 
   async onApplicationShutdown(): Promise<void> {

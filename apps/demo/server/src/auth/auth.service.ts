@@ -17,7 +17,7 @@ import {
   type UserRole,
   users,
 } from '@/infrastructure/database/schema';
-import { type Account, accountOf, realmsOf } from './account.ts';
+import { type Account, accountOf, type Membership, realmsOf } from './account.ts';
 import { isPassword } from './password.ts';
 import { SESSION_SECONDS, sessionTokenOf } from './session-cookie.ts';
 import { type SignedInUser, signedInUser } from './signed-in-user.ts';
@@ -80,9 +80,11 @@ export class AuthService {
 
   /** Who a principal is, for their page; `null` when the account is gone. */
   async describe(principal: Principal): Promise<SignedInUser | null> {
-    const userId = actingAs(principal)?.userId ?? principal.userId;
-    const account = await this.#findAccount(eq(users.id, userId));
-    return account && signedInUser(account, principal);
+    const staff = actingAs(principal);
+    const account = await this.#findAccount(eq(users.id, staff?.userId ?? principal.userId));
+    if (!account || !staff) return account && signedInUser(account, principal);
+    const { user } = account;
+    return signedInUser({ user, memberships: await this.#lookedInto(principal) }, principal);
   }
 
   /**
@@ -131,6 +133,16 @@ export class AuthService {
       expiresAt,
       claims: { ...(staff.claims as object), ...(principal.claims as object) },
     };
+  }
+
+  /** The tenant of a support view, as if its staff belonged to it: to look. */
+  async #lookedInto({ realm }: Principal): Promise<Membership[]> {
+    if (realm.kind !== 'tenant') return [];
+    const found = await this.database.queries
+      .select({ id: tenants.id, name: tenants.name })
+      .from(tenants)
+      .where(eq(tenants.id, realm.tenantId));
+    return found.map((tenant) => ({ ...tenant, role: 'viewer' }));
   }
 
   async #findAccount(where: SQL): Promise<Account | null> {

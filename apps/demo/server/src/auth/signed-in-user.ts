@@ -29,7 +29,7 @@ export function signedInUser(account: Account, principal: Principal): SignedInUs
     id,
     email: user.email,
     name: user.name,
-    role: staff ? 'viewer' : roleIn(account, tenantId),
+    role: roleIn(account, tenantId),
     realm,
     tenantId,
     tenants: memberships,

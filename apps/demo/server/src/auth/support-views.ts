@@ -45,13 +45,9 @@ export class SupportViews {
     return views.map(({ tenantId }) => tenantId);
   }
 
-  /** Ends a view. Was there one? */
-  async close(staffId: string, tenantId: string): Promise<boolean> {
-    const closed = await this.database.queries
-      .delete(supportViews)
-      .where(isView(staffId, tenantId))
-      .returning({ tenantId: supportViews.tenantId });
-    return closed.length > 0;
+  /** Ends a view, if there is one. */
+  async close(staffId: string, tenantId: string): Promise<void> {
+    await this.database.queries.delete(supportViews).where(isView(staffId, tenantId));
   }
 }
 

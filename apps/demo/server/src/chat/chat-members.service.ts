@@ -20,7 +20,7 @@ export class ChatMembersService {
   async add(chatId: string, userId: string, me: Participant): Promise<Chat> {
     const chat = await this.chats.addMember(chatId, userId, me);
     await this.#welcome(chatId, userId, me);
-    await this.#tellMembers(chat);
+    await this.#tellMembers(chatId, me);
     return chat;
   }
 
@@ -30,7 +30,7 @@ export class ChatMembersService {
     // Also for who is no member any more: an earlier try may have failed at this point.
     await this.#settle(chatId, { ...me, userId });
     if (!wasMember) throw new NotFoundException('There is no such member');
-    await this.#tellMembers(chat);
+    await this.#tellMembers(chatId, me);
     await this.webSocketService.sendToUser(userId, { type: 'chat:removed', data: { chatId } });
     return chat;
   }
@@ -56,8 +56,9 @@ export class ChatMembersService {
       await this.#settle(chatId, person);
   }
 
-  async #tellMembers({ id: chatId, members }: Chat): Promise<void> {
-    const data = { chatId, members };
+  /** Asked for anew: of two changes at a time, the one that is told last may have been made first. */
+  async #tellMembers(chatId: string, me: Participant): Promise<void> {
+    const data = { chatId, members: await this.chats.membersOf(chatId, me) };
     await this.webSocketService.sendToRoom(roomOf(chatId), { type: 'chat:members', data });
   }
 }

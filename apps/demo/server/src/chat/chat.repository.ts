@@ -37,6 +37,12 @@ export class ChatRepository {
     if (!(await this.isMember(chatId, me))) throw noSuchChat();
   }
 
+  /** Who is in a chat of this tenant now, by name; nobody if it is gone. */
+  async membersOf(chatId: string, { tenantId }: Pick<Participant, 'tenantId'>): Promise<Person[]> {
+    const [chat] = await chatsWhere(this.database.queries, isChat(chatId, { tenantId }));
+    return chat?.members ?? [];
+  }
+
   /** The people who can be added to a chat: everyone else who can sign in to the tenant. */
   async colleagues({ tenantId, userId }: Participant): Promise<Person[]> {
     return await this.database.queries
@@ -159,7 +165,7 @@ async function chatsWhere(queries: Queries, where: SQL | undefined): Promise<Cha
   }));
 }
 
-function isChat(chatId: string, { tenantId }: Participant): SQL | undefined {
+function isChat(chatId: string, { tenantId }: Pick<Participant, 'tenantId'>): SQL | undefined {
   return and(eq(chats.tenantId, tenantId), eq(chats.id, chatId));
 }
 

@@ -15,13 +15,16 @@ import { navigate } from '../router.tsx';
 import { type Chat, dropChat, knownChats, pathOfChat, putMembers, reloadChats } from './chats.ts';
 import { type Outbox, useOutbox } from './outbox.ts';
 
+// ids, because a message that was sent twice is told twice
+type Unread = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** What is kept of the chats while the user is elsewhere in the app. */
 interface ChatDesk {
   readonly outbox: Outbox;
   /** What was typed and not sent, by chat. */
   readonly drafts: Map<string, string>;
-  /** How many messages have come unseen, by chat. */
-  readonly unread: ReadonlyMap<string, number>;
+  /** Ids of the messages that have come unseen, by chat. */
+  readonly unread: Unread;
   readonly markRead: (chatId: string) => void;
   /** Takes a chat off the page that the user leaves, or has been taken out of. */
   readonly leave: (chat: Chat) => void;
@@ -54,7 +57,7 @@ export function useChatDesk(): ChatDesk {
 /** How many messages have come unseen in all chats. */
 export function useUnreadTotal(): number {
   const { unread } = useChatDesk();
-  return [...unread.values()].reduce((total, count) => total + count, 0);
+  return [...unread.values()].reduce((total, ids) => total + ids.size, 0);
 }
 
 /** Forgets the chat, and goes back to the list if it was open. */
@@ -97,19 +100,19 @@ function useChatEvents({ id }: AuthUser, leave: ChatDesk['leave']): void {
 
 function useUnread({ id }: AuthUser) {
   const { subscribe } = useWebSocket(id);
-  const [unread, setUnread] = useState<ReadonlyMap<string, number>>(new Map());
+  const [unread, setUnread] = useState<Unread>(new Map());
 
   useEffect(() => {
     return subscribe('chat:message', ({ data: { chatId, message } }) => {
       if (message.userId === id || isInSight(chatId)) return;
-      setUnread((counts) => new Map(counts).set(chatId, (counts.get(chatId) ?? 0) + 1));
+      setUnread((all) => new Map(all).set(chatId, new Set(all.get(chatId)).add(message.id)));
     });
   }, [subscribe, id]);
 
   const markRead = useCallback((chatId: string) => {
-    setUnread((counts) => {
-      if (!counts.has(chatId)) return counts;
-      return new Map([...counts].filter(([other]) => other !== chatId));
+    setUnread((all) => {
+      if (!all.has(chatId)) return all;
+      return new Map([...all].filter(([other]) => other !== chatId));
     });
   }, []);
 

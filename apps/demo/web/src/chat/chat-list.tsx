@@ -25,7 +25,11 @@ export function ChatList({ chats, openId, hint }: ChatListProps) {
     <ul aria-label="Chats" className="min-h-0 flex-1 overflow-y-auto p-2">
       {chats.map((chat) => (
         <li key={chat.id}>
-          <ChatLink chat={chat} isOpen={chat.id === openId} unread={unread.get(chat.id) ?? 0} />
+          <ChatLink
+            chat={chat}
+            isOpen={chat.id === openId}
+            unread={unread.get(chat.id)?.size ?? 0}
+          />
         </li>
       ))}
     </ul>

@@ -52,7 +52,9 @@ export function ChatPage({ chatId }: { chatId: string | null }) {
         <div
           className={classNames('flex min-h-0 min-w-0 flex-1', chatId === null && 'max-md:hidden')}
         >
-          {chats || chatId === null ? <Opened user={user} chat={chat} chatId={chatId} /> : null}
+          {chats || chatId === null ? (
+            <Opened user={user} chat={chat} chatId={chatId} hasChats={chats?.length !== 0} />
+          ) : null}
         </div>
       </Card>
     </Main>
@@ -63,11 +65,14 @@ interface OpenedProps {
   user: AuthUser;
   chat: Chat | undefined;
   chatId: string | null;
+  /** Is there one to choose, as far as is known? */
+  hasChats: boolean;
 }
 
-function Opened({ user, chat, chatId }: OpenedProps) {
+function Opened({ user, chat, chatId, hasChats }: OpenedProps) {
   if (chat) return <Conversation key={chat.id} user={user} chat={chat} />;
   if (chatId === null) {
+    if (!hasChats) return null;
     return (
       <Empty
         icon={MessagesSquare}

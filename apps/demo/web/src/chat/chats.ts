@@ -57,6 +57,8 @@ export function putMembers(queries: QueryClient, chatId: string, members: Person
   queries.setQueryData<Chat[]>(CHATS_KEY, (chats) =>
     chats?.map((chat) => (chat.id === chatId ? { ...chat, members } : chat)),
   );
+  // a list that is on its way may be older
+  if (queries.isFetching({ queryKey: CHATS_KEY }) > 0) void reloadChats(queries);
 }
 
 /** Forgets a chat that the user is not in any more, with all that was said in it. */

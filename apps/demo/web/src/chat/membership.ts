@@ -3,7 +3,7 @@ import { toast } from 'sonner';
 import { errorMessage, json, request } from '@/api';
 import type { Person } from '../colleagues.ts';
 import { useChatDesk } from './chat-desk.tsx';
-import { type Chat, putMembers, reloadChats } from './chats.ts';
+import { type Chat, reloadChats } from './chats.ts';
 
 /** How the people in a chat are changed; what goes wrong is told in a toast. */
 export function useMembership(chat: Chat) {
@@ -12,15 +12,18 @@ export function useMembership(chat: Chat) {
   const path = `/api/chats/${encodeURIComponent(chat.id)}/members`;
   const pathOfMember = ({ id }: Person) => `${path}/${encodeURIComponent(id)}`;
 
+  // the answers are not taken: an event with a newer state may have been here before them
+  const onSuccess = () => void reloadChats(queries);
+
   const addition = useMutation({
-    mutationFn: ({ id }: Person) => request<Chat>(path, json('POST', { userId: id })),
-    onSuccess: ({ id, members }) => putMembers(queries, id, members),
+    mutationFn: ({ id }: Person) => request(path, json('POST', { userId: id })),
+    onSuccess,
     onError: (error, { name }) => tell(`${name} could not be added`, error),
   });
 
   const removal = useMutation({
-    mutationFn: (person: Person) => request<Chat>(pathOfMember(person), { method: 'DELETE' }),
-    onSuccess: ({ id, members }) => putMembers(queries, id, members),
+    mutationFn: (person: Person) => request(pathOfMember(person), { method: 'DELETE' }),
+    onSuccess,
     onError: (error, { name }) => tell(`${name} could not be removed`, error),
   });
 

@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { errorMessage, json, request } from '@/api';
+import { useIsHere } from '../ui/use-is-here.ts';
 import type { ChatMessage } from './history.ts';
 import { addMessage } from './messages.ts';
 
@@ -31,6 +32,7 @@ export function useOutbox(): Outbox {
   const queries = useQueryClient();
   const [outgoing, setOutgoing] = useState<readonly OutgoingMessage[]>([]);
   const lines = useRef(new Map<string, Promise<void>>());
+  const isHere = useIsHere();
 
   const remove = useCallback((ids: readonly string[]) => {
     setOutgoing((all) => all.filter(({ clientMessageId }) => !ids.includes(clientMessageId)));
@@ -38,6 +40,8 @@ export function useOutbox(): Outbox {
 
   const transmit = useCallback(
     async ({ chatId, clientMessageId, text }: OutgoingMessage) => {
+      // by now it would go out in another tenant, which has a chat of that id too, or as somebody else
+      if (!isHere.current) return;
       try {
         const message = await request<ChatMessage>(
           `/api/chat/${encodeURIComponent(chatId)}/messages`,
@@ -55,7 +59,7 @@ export function useOutbox(): Outbox {
         );
       }
     },
-    [queries, remove],
+    [queries, remove, isHere],
   );
 
   const enqueue = useCallback(

@@ -7,7 +7,8 @@ interface TypingLineProps {
 
 /** Who is typing. It keeps its place when nobody is, so that nothing jumps. */
 export function TypingLine({ userIds, members }: TypingLineProps) {
-  const names = userIds.map((id) => members.find((one) => one.id === id)?.name ?? 'Somebody');
+  // who was taken out while typing does so no more
+  const names = userIds.flatMap((id) => members.find((one) => one.id === id)?.name ?? []);
   return (
     <p className="flex h-6 items-center gap-2 px-5 text-xs text-muted sm:px-6">
       {names.length === 0 ? null : (

@@ -176,7 +176,10 @@ async function askWhoThisIs(): Promise<Change> {
       // an outage logs nobody out
       return (current) => (current.user ? current : { ...NOBODY, error: errorMessage(error) });
     }
-    if (tenantId === null) return ({ user }) => ({ ...NOBODY, hasExpired: user !== null });
+    if (tenantId === null) {
+      // several things find it out at a time
+      return ({ user, hasExpired }) => ({ ...NOBODY, hasExpired: hasExpired || user !== null });
+    }
     // maybe it is only this tenant that is closed to them by now
     if (tenantId === readTenantChoice()) writeTenantChoice(null);
     return askWhoThisIs();

@@ -1,6 +1,6 @@
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { TrunklineProvider } from '@trunkline/react';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useLayoutEffect, useState } from 'react';
 import { ApiError, isSignedOut } from '@/api';
 import { type AuthUser, useAuth } from '@/context/AuthContext';
 
@@ -15,7 +15,7 @@ declare module '@tanstack/react-query' {
 
 /**
  * The live connection and the cache of server data, both of one user in one tenant: after a switch
- * nothing is carried over.
+ * nothing is carried over, and what is answered then is told to nobody.
  */
 export function Session({ children }: { children: ReactNode }) {
   const { user } = useAuth();
@@ -43,10 +43,27 @@ export async function reloadLive(queries: QueryClient): Promise<void> {
 function useQueriesOf(session: string): QueryClient {
   const { refresh } = useAuth();
   const [held, setHeld] = useState(() => ({ session, queries: createQueries(refresh) }));
+  useSilentEnd(held.queries);
   if (held.session === session) return held.queries;
   const next = { session, queries: createQueries(refresh) };
   setHeld(next);
   return next.queries;
+}
+
+/** React Query calls back for pages that are gone, too: they have toasts to show, and places to go to. */
+function useSilentEnd(queries: QueryClient): void {
+  useLayoutEffect(() => {
+    const mutations = queries.getMutationCache();
+    mutations.config = {};
+    return () => {
+      // it waits for these first
+      mutations.config = { onSuccess: never, onError: never };
+    };
+  }, [queries]);
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 function createQueries(onSignedOut: () => Promise<void>): QueryClient {

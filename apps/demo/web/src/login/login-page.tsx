@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { ApiError, errorMessage } from '@/api';
 import { useAuth } from '@/context/AuthContext';
 import { Logo } from '../layout/logo.tsx';
@@ -11,6 +11,9 @@ export function LoginPage() {
   const { login, hasExpired } = useAuth();
   const [pendingEmail, setPendingEmail] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
+
+  // on a phone, the accounts are further down than what comes now begins
+  useEffect(() => () => scrollTo(0, 0), []);
 
   const handleLogin = async (email: string, password: string) => {
     setPendingEmail(email);

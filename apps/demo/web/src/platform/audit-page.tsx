@@ -7,7 +7,8 @@ import { Failure } from '../ui/failure.tsx';
 import { Page } from '../ui/page.tsx';
 import { TableHead, TableRow, TableSkeleton } from '../ui/table.tsx';
 import { formatSecond } from '../ui/times.ts';
-import { type AuditRecord, actorOf, detailOf, useAudit, wordsOf } from './audit.ts';
+import { type AuditRecord, useAudit } from './audit.ts';
+import { actorOf, detailOf, titleOf } from './audit-words.ts';
 
 const COLUMNS = [
   { name: 'When', className: 'hidden w-48 md:table-cell' },
@@ -65,7 +66,7 @@ export function AuditPage() {
 }
 
 function RecordRow({ record }: { record: AuditRecord }) {
-  const { at, action, outcome } = record;
+  const { at, outcome } = record;
   const isDenied = outcome === 'denied';
   const when = (
     <time dateTime={new Date(at).toISOString()} className="text-muted tabular-nums">
@@ -79,7 +80,7 @@ function RecordRow({ record }: { record: AuditRecord }) {
       cells={[
         when,
         <div key="what" className="wrap-anywhere">
-          <span className="font-medium">{wordsOf(action)}</span>
+          <span className="font-medium">{titleOf(record)}</span>
           <span className={classNames('block text-xs', isDenied ? 'text-danger' : 'text-muted')}>
             {isDenied ? 'Denied' : 'Allowed'}
           </span>

@@ -1,9 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { request } from '@/api';
-import { formatSecond } from '../ui/times.ts';
 
 /** Who acts, and where. */
-interface Actor {
+export interface Actor {
   realm?: { kind: 'tenant'; tenantId: string } | { kind: 'platform' };
   userId?: string;
 }
@@ -37,35 +36,4 @@ export function useAudit() {
     },
     refetchInterval: RELOAD_MS,
   });
-}
-
-/** `cross-tenant` as words: `Cross tenant`. */
-export function wordsOf(action: string): string {
-  const words = action.replaceAll('-', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** Who it was, and where: `ben in acme`, `root of the platform`. */
-export function actorOf({ userId, realm }: Actor): string {
-  const who = userId === '' ? 'anonymous' : (userId ?? 'somebody');
-  if (!realm) return userId === undefined ? '–' : who;
-  return realm.kind === 'tenant' ? `${who} in ${realm.tenantId}` : `${who} of the platform`;
-}
-
-/** What else is known, in one line. */
-export function detailOf({ room, reason, address, details }: AuditRecord): string {
-  const more = Object.entries(details ?? {}).map(([name, value]) => phraseOf(name, value));
-  // an IPv4 address in IPv6's clothes
-  const from = address && `from ${address.replace(/^::ffff:/, '')}`;
-  return [reason, room, ...more, from].filter(Boolean).join(' · ');
-}
-
-function phraseOf(name: string, value: unknown): string {
-  if (isActor(value)) return `${name} ${actorOf(value)}`;
-  if (typeof value === 'number' && name.endsWith('At')) return `${name} ${formatSecond(value)}`;
-  return `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
-}
-
-function isActor(value: unknown): value is Actor {
-  return typeof value === 'object' && value !== null && 'userId' in value && 'realm' in value;
 }

@@ -40,8 +40,10 @@ function SupportViewDialog({ tenant: { id, name }, onClose }: SupportViewDialogP
   const problem = reason === '' ? 'Say why, in a few words.' : null;
 
   const opening = useMutation({
-    mutationFn: () => openSupportView(id, reason),
-    onSuccess: () => navigate('/'),
+    mutationFn: async () => {
+      await openSupportView(id, reason);
+      navigate('/');
+    },
   });
 
   return (

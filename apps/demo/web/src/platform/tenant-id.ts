@@ -3,6 +3,7 @@ export function idOf(name: string): string {
   return name
     .normalize('NFD')
     .toLowerCase()
+    .replaceAll('ß', 'ss')
     .replaceAll(/[\u0300-\u036f]/g, '')
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+/, '')

@@ -1,6 +1,7 @@
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { toast } from 'sonner';
 import { ApiError, errorMessage } from '@/api';
+import { useIsHere } from '../ui/use-is-here.ts';
 
 /** A row of the file that was not imported. */
 interface SkippedRow {
@@ -42,7 +43,6 @@ export function checkSize({ name, size }: File): void {
 export function useImports() {
   const [running, setRunning] = useState(0);
   const [reports, setReports] = useState<readonly ImportReport[]>([]);
-
   const isHere = useIsHere();
 
   const run = useCallback(
@@ -67,17 +67,6 @@ export function useImports() {
   }, []);
 
   return { running, reports, run, closeReport };
-}
-
-function useIsHere() {
-  const isHere = useRef(true);
-  useEffect(() => {
-    isHere.current = true;
-    return () => {
-      isHere.current = false;
-    };
-  }, []);
-  return isHere;
 }
 
 function tell(error: unknown): void {

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { post } from '@/api';
+import { json, requestIn } from '@/api';
 import { useAuth } from '@/context/AuthContext';
 import { useOperationToasts } from '@/hooks/useOperationToasts';
 import { useTableRefresh } from '@/hooks/useTableRefresh';
@@ -28,7 +28,9 @@ export function UsersPage() {
     imports.run(csvFile.name, async () => {
       checkSize(csvFile);
       const csvData = await csvFile.text();
-      return post<ImportAnswer>('/api/users/import', { csvData });
+      // where the file was chosen: it takes a moment to read, and the tab may have switched since
+      const tenantId = user?.tenantId ?? null;
+      return requestIn<ImportAnswer>(tenantId, '/api/users/import', json('POST', { csvData }));
       // WebSocket will handle progress and completion automatically!
     });
 
