@@ -33,8 +33,8 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|users|presences|members|sequences|client-address|tenants|counters|rate|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
-      `${doors}|session|subscriptions?|inbox|command-queue|client-rates|lifetime|commands/.*|recovery|expiry|outbox|waiting-lines|reply-space|(stream-)?transport|watched-write`,
+      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|users|recent-changes|presences|members|sequences|all-done|client-address|tenants|counters|rate|recoveries|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
+      `${doors}|session|permissions|failure|subscriptions?|inbox|command-queue|client-rates|lifetime|commands/.*|recovery|expiry|outbox|waiting-lines|reply-space|(stream-)?transport|watched-write`,
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
     inServer(
@@ -44,7 +44,7 @@ module.exports = {
     ),
     inServer(
       'session-below-doors',
-      'session|subscriptions?|inbox|commands/.*|recovery|outbox|(stream-)?transport|watched-write',
+      'session|permissions|failure|subscriptions?|inbox|commands/.*|recovery|outbox|(stream-)?transport|watched-write',
       doors,
     ),
     // A session does not know how it is connected.
@@ -70,7 +70,11 @@ module.exports = {
       'node_modules/ws/',
       '^packages/server/src/(upgrade|transport)\\.ts$',
     ),
-    only('only-the-audit-knows-pino', 'node_modules/pino/', '^packages/server/src/audit-pino\\.ts$'),
+    only(
+      'only-the-audit-knows-pino',
+      'node_modules/pino/',
+      '^packages/server/src/audit-pino\\.ts$',
+    ),
     only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
     only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
     only('only-client-knows-centrifuge', 'node_modules/centrifuge/', '^packages/client/src/'),

@@ -43,7 +43,7 @@ export const denial: readonly Attack[] = [
   },
   {
     name: 'Silent WebSockets: 5,000 from 50 addresses',
-    expected: ['HTTP 101', 'HTTP 429', 'HTTP 503', '3502'],
+    expected: ['HTTP 101', 'HTTP 429', 'HTTP 503', '3502', '3013'],
     durationMs: 7_000,
     rounds: 1,
     run: async (target) => await silentWebSockets(target, (n) => n % 50),

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Attack } from './attack.ts';
 import { attacks } from './attacks.ts';
 import { drain } from './drain.ts';
+import { noisy } from './noisy.ts';
 import {
   attackSection,
   type Conditions,
@@ -12,6 +13,7 @@ import {
   type Section,
   sectionText,
 } from './report.ts';
+import { revocation } from './revocation.ts';
 import { besiege, type Effort, type Outcome } from './siege.ts';
 import { slowReaders } from './slow-readers.ts';
 import { storm } from './storm.ts';
@@ -53,6 +55,8 @@ const experiments: Readonly<Record<string, Experiment>> = {
   'slow-readers': slowReaders,
   drain,
   storm,
+  revocation,
+  noisy,
 };
 
 const { values, positionals } = parseArgs({

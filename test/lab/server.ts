@@ -16,6 +16,7 @@ import { attachWith, Session } from '@trunkline/server/testing';
 import { type TokenKey, TokenVerifier } from '@trunkline/server/tokens';
 import { CALM } from './calm.ts';
 import { answer } from './child.ts';
+import { type Flooding, flood } from './flood.ts';
 import { quantile, StallMeter } from './stall-meter.ts';
 
 /** How a server of the lab differs from the defaults; all of it is printed. */
@@ -221,6 +222,7 @@ answer({
     const channel = channelOf(0, { tenant, room: room ?? 'past:1', perSecond: 1, bytes });
     for (let n = 0; n < count; n += 1) await node?.publish(channel, data);
   },
+  flood: async (flooding: Flooding) => (node ? await flood(node, flooding) : null),
   report,
   opened: () => node?.stats().counts.connectionsOpened,
 });

@@ -200,7 +200,8 @@ function extraCpuMs({ before, during }: Round): number {
   return during.report.cpuMs - (before.report.cpuMs / before.lengthMs) * during.lengthMs;
 }
 
-function addUp(tallies: readonly Tally[]): Tally {
+/** All of them together. */
+export function addUp(tallies: readonly Tally[]): Tally {
   const total: Tally = {};
   for (const [outcome, count] of tallies.flatMap((tally) => Object.entries(tally))) {
     total[outcome] = (total[outcome] ?? 0) + count;

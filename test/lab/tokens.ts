@@ -6,6 +6,7 @@ import {
   sign,
 } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { compactToken } from '../../packages/server/test/compact-token.ts';
 import { type Attack, commandFrame, crew, enter, type Target } from './attack.ts';
 import type { ServerSetup } from './server.ts';
 
@@ -31,11 +32,11 @@ export const signedTokens: ServerSetup = {
 const now = () => Math.floor(Date.now() / 1_000);
 const good = () => ({ iss: 'a', sub: 'eve', tenantId: 'evil', iat: now(), exp: now() + 600 });
 const hs256 = (claims: object, header: object = {}) =>
-  signed({ alg: 'HS256', ...header }, claims, (text) =>
+  compactToken({ alg: 'HS256', ...header }, claims, (text) =>
     createHmac('sha256', SECRET).update(text).digest(),
   );
 const rs256 = (claims: object, header: object = {}) =>
-  signed({ alg: 'RS256', ...header }, claims, (text) =>
+  compactToken({ alg: 'RS256', ...header }, claims, (text) =>
     sign('sha256', Buffer.from(text), privateKey),
   );
 
@@ -47,13 +48,13 @@ export function goodTokens(userId: string, count: number): string[] {
 /** S7–S13: tokens that open nothing. */
 export const tokens: readonly Attack[] = [
   attempt('(a good token, for comparison)', () => hs256(good()), 'let in'),
-  attempt('S7 `alg: none`', () => signed({ alg: 'none' }, good(), () => Buffer.alloc(0))),
+  attempt('S7 `alg: none`', () => compactToken({ alg: 'none' }, good(), () => Buffer.alloc(0))),
   attempt('S7 `alg: none` with a signature', () =>
-    signed({ alg: 'none' }, good(), () => Buffer.from('x')),
+    compactToken({ alg: 'none' }, good(), () => Buffer.from('x')),
   ),
   attempt('S7 An algorithm that is not listed', () => hs256(good(), { alg: 'HS512' })),
   attempt('S7 HS256, signed with the RSA public key', () =>
-    signed({ alg: 'HS256' }, { ...good(), iss: 'b', tenantId: 'globex' }, (text) =>
+    compactToken({ alg: 'HS256' }, { ...good(), iss: 'b', tenantId: 'globex' }, (text) =>
       createHmac('sha256', publicPem).update(text).digest(),
     ),
   ),
@@ -132,11 +133,4 @@ async function outlive(target: Target, n: number): Promise<void> {
   const seconds = Date.now() / 1_000 - exp;
   target.count(seconds <= 5.5 ? 'gone at most 5.5 s after its end' : 'LATE');
   socket?.tcp.destroy();
-}
-
-function signed(header: object, claims: object, signatureOf: (text: string) => Buffer): string {
-  const text = [header, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .join('.');
-  return `${text}.${signatureOf(text).toString('base64url')}`;
 }

@@ -51,8 +51,8 @@ interface CommonOptions {
   roomsOf?(principal: Principal): readonly string[] | Promise<readonly string[]>;
   /**
    * Reads again what a principal may: when `refreshPermissions` says that it has changed, and at least
-   * every `limits.reauthorizeIntervalMs`. `null` ends the connection. Default: `refreshPermissions` makes
-   * clients come back through `authenticate`.
+   * every `limits.reauthorizeIntervalMs`. `null` ends the connection. Default: both make clients come back
+   * through `authenticate`.
    */
   reauthorize?: Reauthorize;
   /** Lets clients that offer it have channels by number in pushes. Default `false`. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, ServiceUnavailableException } from '@nestjs/common';
+import { TENANT_HEADER } from '@trunkline/contract';
 import {
   type AddressOf,
   actingAsOf,
@@ -47,11 +48,26 @@ export class PrincipalSource {
     const late = () => new Error(`authenticate did not answer in ${hookTimeoutMs} ms`);
     const asking = (async () => await authenticate(this.#handshakeOf(request)))();
     try {
-      return this.#recorded(request, valid(await withTimeout(asking, hookTimeoutMs, late)));
+      const principal = valid(await withTimeout(asking, hookTimeoutMs, late));
+      if (!principal) this.#recordRefusal(request);
+      return this.#recorded(request, principal);
     } catch (error) {
       this.#node.log.error('hook_failed', { hook: 'authenticate', error: describeError(error) });
       throw new ServiceUnavailableException('Cannot tell who you are right now, try again');
     }
+  }
+
+  /** Nobody is a legal answer; not where a page says that it works in a tenant. */
+  #recordRefusal(request: HttpRequest): void {
+    const asked = request.headers[TENANT_HEADER];
+    if (asked === undefined) return;
+    this.#node.audit({
+      action: 'authentication-failed',
+      outcome: 'denied',
+      address: this.#addressOf(request),
+      reason: 'refused',
+      details: { asked: String(asked).slice(0, 64), method: request.method, path: pathOf(request) },
+    });
   }
 
   /** What staff looks at in a tenant is put on record, whether or not their page is connected. */
@@ -59,14 +75,20 @@ export class PrincipalSource {
     const by = principal ? actingAsOf(principal) : undefined;
     if (!principal || !by) return principal;
     const { realm, userId, expiresAt } = principal;
-    const [path = '/'] = (request.originalUrl ?? request.url ?? '/').split('?');
+    const { reason } = principal.claims as { readonly reason?: unknown };
     this.#node.audit({
       action: 'support-view',
       outcome: 'allowed',
       realm,
       userId,
       address: this.#addressOf(request),
-      details: { by, expiresAt, method: request.method, path },
+      ...(typeof reason === 'string' ? { reason } : {}),
+      details: {
+        by: { realm: by.realm, userId: by.userId },
+        expiresAt,
+        method: request.method,
+        path: pathOf(request),
+      },
     });
     return principal;
   }
@@ -75,11 +97,20 @@ export class PrincipalSource {
     const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     return {
       headers: request.headers,
-      url: request.originalUrl ?? request.url ?? '/',
+      url: urlOf(request),
       remoteAddress: this.#addressOf(request),
       ...(bearer === undefined ? {} : { token: bearer }),
     };
   }
+}
+
+function urlOf({ originalUrl, url = '/' }: HttpRequest): string {
+  return originalUrl ?? url;
+}
+
+/** Without the query: what is in it is nobody's business. */
+function pathOf(request: HttpRequest): string {
+  return urlOf(request).split('?')[0] ?? '/';
 }
 
 /** A principal that is well formed and has not expired; nobody otherwise. */

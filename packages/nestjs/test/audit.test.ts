@@ -166,8 +166,29 @@ test('what a support view asks for over HTTP is on record too, without its query
       outcome: 'allowed',
       realm: ada.realm,
       userId: 'support:root',
+      reason: 'ticket 7',
       details: { by: { userId: 'root', realm: root.realm }, method: 'GET', path: '/look' },
     },
   ]);
   expect(JSON.stringify(records.all)).not.toContain('secret');
+});
+
+test('who asks over HTTP for a tenant and is nobody there is on record; who asks for none is not', async () => {
+  const records = new Records();
+  const app = await serveApp(
+    'express',
+    { authenticate: () => null, audit: records },
+    { controllers: [LookController] },
+  );
+  await fetch(`${app.baseUrl}/look`);
+  expect(records.all).toEqual([]);
+  await fetch(`${app.baseUrl}/look?at=secret`, { headers: { 'x-trunkline-tenant': 'globex' } });
+  expect(records.all).toMatchObject([
+    {
+      action: 'authentication-failed',
+      outcome: 'denied',
+      reason: 'refused',
+      details: { asked: 'globex', method: 'GET', path: '/look' },
+    },
+  ]);
 });

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Realm } from '@trunkline/contract';
 import { newEventId } from './event-id.ts';
 import { describeError, type Log, ThrottledLog } from './log.ts';
@@ -95,11 +96,14 @@ export class AuditTrail {
   /** By realm, so that one tenant's many kinds are no other's loss. */
   readonly #pauses = new Map<string, Map<string, Pause>>();
   #sweep: NodeJS.Timeout | undefined;
+  readonly #onSweep: () => void;
 
   constructor(node: string, sink: AuditSink, log: Log) {
     this.#node = node;
     this.#sink = sink;
     this.#log = new ThrottledLog(log);
+    // The timer is everybody's: set in a tenant's request it must not act as that tenant.
+    this.#onSweep = AsyncResource.bind(() => this.#sweepPauses());
   }
 
   record(entry: AuditEntry): void {
@@ -113,7 +117,7 @@ export class AuditTrail {
     }
     this.#write(timed, pause.suppressed);
     restart(pause, now);
-    this.#sweep ??= setTimeout(() => this.#sweepPauses(), PAUSE_MS).unref();
+    this.#sweep ??= setTimeout(this.#onSweep, PAUSE_MS).unref();
   }
 
   /** Writes what is held back. */
@@ -143,8 +147,7 @@ export class AuditTrail {
       if (this.#writeLast(pause)) restart(pause, now);
       else forget();
     }
-    this.#sweep =
-      this.#pauses.size > 0 ? setTimeout(() => this.#sweepPauses(), PAUSE_MS).unref() : undefined;
+    this.#sweep = this.#pauses.size > 0 ? setTimeout(this.#onSweep, PAUSE_MS).unref() : undefined;
   }
 
   *#all(): Generator<[forget: () => void, Pause]> {

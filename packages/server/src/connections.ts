@@ -63,6 +63,10 @@ export class Connections implements Iterable<Connection> {
   readonly #unauthenticated = new Map<Connection, { readonly since: number }>();
   readonly #strangers = new Map<string, number>();
   readonly #users = new Map<string, SmallSet<Connection>>();
+  /** On their way out: they count to nobody any more, but may still be saying what waited. */
+  readonly #leaving = new Set<Connection>();
+  /** How many of a user's wait for a place that another of theirs may give up. */
+  readonly #waiting = new Map<string, number>();
   #onEmpty: (() => void)[] = [];
 
   constructor(options: ConnectionsOptions) {
@@ -88,7 +92,7 @@ export class Connections implements Iterable<Connection> {
     for (const [connection, { since }] of this.#unauthenticated) {
       if (since > silentSince) return false;
       if (!connection.isSilent) continue;
-      connection.close(disconnects.stale);
+      connection.close(disconnects.tooManyRequests); // an honest one that is slow comes back
       return true;
     }
     return false;
@@ -107,7 +111,14 @@ export class Connections implements Iterable<Connection> {
     return [...(this.#users.get(userKey(realm, userId))?.list ?? [])];
   }
 
-  /** The connections of everybody in a realm. */
+  /** The same, and those on their way out. */
+  everyOf(realm: Realm, userId: string): Connection[] {
+    const isTheirs = ({ actsFor }: Connection) =>
+      actsFor?.userId === userId && isSameRealm(actsFor.realm, realm);
+    return [...this.of(realm, userId), ...[...this.#leaving].filter(isTheirs)];
+  }
+
+  /** The connections of everybody in a realm, those on their way out included. */
   ofRealm(realm: Realm): Connection[] {
     return [...this].filter(({ actsFor }) => actsFor && isSameRealm(actsFor.realm, realm));
   }
@@ -117,6 +128,34 @@ export class Connections implements Iterable<Connection> {
     if (userId === '') return false; // nobody in particular
     const { maxConnectionsPerUser } = this.#options.tenantOf(realm).limits;
     return this.of(realm, userId).length >= maxConnectionsPerUser;
+  }
+
+  /**
+   * After a change of network all of a user's connections come again while the old ones still count.
+   * Where one more would be too many, those that give no sign of life in that time are ended first. It is
+   * known who waits: no stranger is kept out meanwhile. Throws `Disconnect` 3504 when as many wait already.
+   */
+  async makeSpaceFor(
+    connection: Connection,
+    principal: Principal,
+    timeoutMs: number,
+  ): Promise<void> {
+    const { realm, userId } = principal;
+    if (!this.isFullFor(realm, userId)) return;
+    const key = userKey(realm, userId);
+    const waiting = this.#waiting.get(key) ?? 0;
+    const { maxConnectionsPerUser } = this.#options.tenantOf(realm).limits;
+    if (waiting >= maxConnectionsPerUser)
+      this.#refuse('maxConnectionsPerUser', connection, principal);
+    this.#forgetStranger(connection);
+    this.#waiting.set(key, waiting + 1);
+    try {
+      await Promise.all(this.of(realm, userId).map((other) => other.probe(timeoutMs)));
+    } finally {
+      const left = (this.#waiting.get(key) ?? 1) - 1;
+      if (left > 0) this.#waiting.set(key, left);
+      else this.#waiting.delete(key);
+    }
   }
 
   /** Is this the client id of a connection of the same user in the same realm? */
@@ -152,12 +191,14 @@ export class Connections implements Iterable<Connection> {
   leave(connection: Connection): void {
     this.#forgetStranger(connection);
     this.#forgetPrincipal(connection);
+    this.#leaving.add(connection);
   }
 
   /** It has gone. */
   remove(connection: Connection): void {
     this.leave(connection);
     this.#byId.delete(connection.id);
+    this.#leaving.delete(connection);
     if (this.#byId.size > 0) return;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
@@ -170,16 +211,21 @@ export class Connections implements Iterable<Connection> {
     });
   }
 
-  #checkLimits(connection: Connection, { realm, userId }: Principal): void {
+  #checkLimits(connection: Connection, principal: Principal): void {
+    const { realm, userId } = principal;
     const { limits, connections } = this.#options.tenantOf(realm);
-    const exceeded: PlaceLimit | null = this.isFullFor(realm, userId)
-      ? 'maxConnectionsPerUser'
-      : connections >= limits.maxConnectionsPerTenant
-        ? 'maxConnectionsPerTenant'
-        : null;
-    if (!exceeded) return;
-    const { id: clientId, address } = connection;
-    this.#options.onExceeded(exceeded, { realm, userId, clientId, address });
+    if (this.isFullFor(realm, userId)) this.#refuse('maxConnectionsPerUser', connection, principal);
+    if (connections >= limits.maxConnectionsPerTenant) {
+      this.#refuse('maxConnectionsPerTenant', connection, principal);
+    }
+  }
+
+  #refuse(
+    limit: PlaceLimit,
+    { id: clientId, address }: Connection,
+    { realm, userId }: Principal,
+  ): never {
+    this.#options.onExceeded(limit, { realm, userId, clientId, address });
     throw disconnects.connectionLimit;
   }
 

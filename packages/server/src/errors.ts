@@ -145,7 +145,7 @@ export class LimitExceededError extends Error {
   }
 }
 
-/** A delivery was about to cross the wall between two realms: a bug of this server. Ends the process. */
+/** Something was about to cross the wall between two realms: a bug of this server. */
 export class IsolationViolationError extends Error {
   override readonly name = 'IsolationViolationError';
   readonly code = 'ISOLATION_VIOLATION';

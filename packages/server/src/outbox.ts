@@ -80,17 +80,17 @@ export class Outbox implements Writer, SendProgress {
     const batch = this.#batch;
     if (batch && this.#transport.bufferedBytes + batch.bytes <= SOCKET_BYTES) {
       this.#batch = null;
-      this.#transport.send(batch);
+      this.#send(batch);
       return;
     }
     if (batch) this.#startWaiting();
     while (this.#waiting && !this.#isBlocked && !this.#isClosed) this.#sendWaiting(this.#waiting);
   }
 
-  /** Forgets what waits of a channel's content: its receiver may not have it any more. */
-  purge(channel: string): void {
+  /** Forgets what waits of the content of such channels: its receiver may not have it any more. */
+  purge(isMeant: (channel: string) => boolean): void {
     this.flush();
-    this.#waiting?.purge(channel);
+    this.#waiting?.purge(isMeant);
     if (this.#waiting?.length === 0) this.#waiting = null;
   }
 
@@ -99,7 +99,7 @@ export class Outbox implements Writer, SendProgress {
    * now, or there is nobody any more to take it.
    */
   async settled(): Promise<void> {
-    if (!this.#isBlocked) this.#flushWatched();
+    if (!this.#isBlocked) this.flush();
     if (this.#isClosed || !this.#isBlocked) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onSettled.push(resolve);
@@ -178,19 +178,17 @@ export class Outbox implements Writer, SendProgress {
     const batch = waiting.take(SOCKET_BYTES - bufferedBytes);
     if (waiting.length === 0) this.#waiting = null;
     if (!batch) return;
-    if (waiting.length === 0 && bufferedBytes + batch.bytes <= SOCKET_BYTES) {
-      this.#transport.send(batch);
-      return;
-    }
-    this.#isBlocked = true;
-    this.#transport.send(batch, this);
+    if (waiting.length === 0 && bufferedBytes + batch.bytes <= SOCKET_BYTES) this.#send(batch);
+    else this.#sendWatched(batch);
   }
 
-  /** The frame behind which the socket still has others says when it has been written, and they with it. */
-  #flushWatched(): void {
-    const batch = this.#batch;
-    if (!batch || this.#isClosed || this.#transport.bufferedBytes === 0) return this.flush();
-    this.#batch = null;
+  // Behind others that the socket still has, it is watched: when it has been written, so have they.
+  #send(batch: Batch): void {
+    if (this.#transport.bufferedBytes > 0) this.#sendWatched(batch);
+    else this.#transport.send(batch);
+  }
+
+  #sendWatched(batch: Batch): void {
     this.#isBlocked = true;
     this.#transport.send(batch, this);
   }

@@ -1,10 +1,19 @@
-import { type Target, wireName } from '@trunkline/contract';
+import { wireName } from '@trunkline/contract';
+import { allDone } from './all-done.ts';
 import { askAgain } from './commands/authenticate.ts';
 import { authorize } from './commands/authorize.ts';
 import { ownTargets } from './commands/own-targets.ts';
 import { recordExclusion } from './commands/records.ts';
 import { joinServerSide } from './commands/server-side.ts';
-import { disconnects, isDisconnect, protocolErrors, unsubscribed } from './errors.ts';
+import {
+  disconnects,
+  isDisconnect,
+  ProtocolError,
+  protocolErrors,
+  type Unsubscribed,
+  unsubscribed,
+} from './errors.ts';
+import { describeError } from './log.ts';
 import type { Principal } from './principal.ts';
 import type { Session } from './session.ts';
 import type { Subscription } from './subscription.ts';
@@ -12,7 +21,7 @@ import { TimeBudget } from './time-budget.ts';
 import { withTimeout } from './with-timeout.ts';
 
 /** What was written to somebody who has lost something may be on its way for so long. */
-const SETTLE_MS = 1_000;
+const SETTLE_MS = 500;
 /** What could not be told is asked again after this share of the usual time. */
 const RETRY_SHARE = 0.1;
 
@@ -26,6 +35,27 @@ export async function joinRoom(session: Session, room: string): Promise<void> {
   await joinServerSide(session, { kind: 'room', room }, { isRequired: true });
 }
 
+/**
+ * A client has given up a room that it had asked for itself. Where the app has put its user into the room,
+ * it stays in it: the subscription is the server's from here on.
+ */
+export async function stayInRoom(session: Session, room: string): Promise<void> {
+  const { node, principal } = session;
+  if (principal.userId === '') return;
+  const stay = async () => {
+    const rooms = session.isLive ? await node.users.roomsOf(principal) : [];
+    if (!rooms.includes(room) || !session.isLive) return;
+    await joinServerSide(session, { kind: 'room', room }, { isRequired: false });
+  };
+  try {
+    await node.users.inTurn(principal, stay);
+  } catch (error) {
+    // It cannot be left without what it was promised: it comes back, and is in the room from the start.
+    node.log.warn('room_not_kept', { client: session.id, room, error: describeError(error) });
+    session.close(disconnects.forceReconnect);
+  }
+}
+
 /** Takes a session out of a room, whoever let it in; resolves when nothing more of it will be written. */
 export async function leaveRoom(session: Session, room: string): Promise<void> {
   await session.inbox.connected;
@@ -33,25 +63,32 @@ export async function leaveRoom(session: Session, room: string): Promise<void> {
   // A client whose wish is just being decided would come in behind us.
   await session.inbox.settled(room);
   session.subscriptions.endRoom(room, ({ isServerSide }) => !isServerSide);
+  purgeForeign(session, (channel) => channel === room);
   await settled(session);
 }
 
 /**
- * The app says that permissions have changed. What cannot be found out is not taken for granted: then the
- * connection ends with 3011, comes back, and is asked about anew.
+ * The app says that permissions have changed. What cannot be found out is not taken for granted: then, and
+ * without `reauthorize`, the connection ends with 3011, comes back through `authenticate`, and is asked about
+ * anew (design D4). Resolves when nothing more will be written of what it may not hear any more.
  */
 export async function refreshPermissions(session: Session): Promise<void> {
+  if (!session.node.reauthorize) return await session.expel(disconnects.forceReconnect);
   try {
     await session.inbox.connected;
     await inTurn(session, () => reauthorize(session));
+    purgeForeign(session);
+    await settled(session);
   } catch {
-    session.close(disconnects.forceReconnect);
+    await session.expel(disconnects.forceReconnect);
   }
 }
 
 /** The same because it is time; an outage of the app's database must not end connections. */
 export async function recheck(session: Session): Promise<void> {
-  const { reauthorizeIntervalMs } = session.node.limits;
+  const { limits, reauthorize: hook } = session.node;
+  const { reauthorizeIntervalMs } = limits;
+  if (!hook) return session.close(disconnects.forceReconnect);
   try {
     await inTurn(session, () => reauthorize(session));
     recheckIn(session, reauthorizeIntervalMs);
@@ -79,20 +116,18 @@ export async function become(
 async function inTurn(session: Session, step: () => Promise<void>): Promise<void> {
   if (!session.isLive) return;
   const { principal } = session;
-  await (principal.userId === '' ? step() : session.node.users.inTurn(principal, step));
+  const unlessGone = async () => {
+    if (session.isLive) await step();
+  };
+  await (principal.userId === '' ? step() : session.node.users.inTurn(principal, unlessGone));
 }
 
 function recheckIn(session: Session, ms: number): void {
   if (session.isLive) session.lifetime.recheckIn(ms);
 }
 
-/**
- * Asks the app who this is by now, and goes by it; without `reauthorize` the connection ends with 3011 and
- * comes back through `authenticate` (design D4). Throws when the app could not tell.
- */
+/** Asks the app who this is by now, and goes by it. Throws when the app could not tell. */
 async function reauthorize(session: Session): Promise<void> {
-  if (!session.isLive) return;
-  if (!session.node.reauthorize) return session.close(disconnects.forceReconnect);
   const time = new TimeBudget(session.node.limits.hookTimeoutMs);
   try {
     const principal = await askAgain(session, time);
@@ -106,8 +141,8 @@ async function reauthorize(session: Session): Promise<void> {
 
 /**
  * Makes what a session is subscribed to what its principal may hear now: channels that are no longer its
- * own end, new ones begin, and every room that its client asked for is asked about again. Throws when a
- * hook could not tell; what it could tell has been done by then.
+ * own end, new ones begin, and every room that is its client's wish alone is asked about again. Throws when
+ * a hook could not tell; what it could tell has been done by then.
  */
 async function applyPrincipal(
   session: Session,
@@ -116,20 +151,20 @@ async function applyPrincipal(
 ): Promise<void> {
   session.renew(principal);
   const targets = await ownTargets(session, principal, time);
-  endForeign(session, targets);
+  const own: ReadonlySet<string> = new Set(targets.map(wireName));
+  const wishes = () => session.subscriptions.clientSide.filter((each) => !own.has(each.wireName));
+  endForeign(session, own);
   const joins = targets.map((target) => joinServerSide(session, target, { isRequired: false }));
-  const before = session.subscriptions.clientSide;
+  const before = wishes();
   const decisions = before.map((subscription) => decide(session, subscription, time));
-  await Promise.all([...joins, ...decisions]);
+  await allDone([...joins, ...decisions]);
   // Others may just have been let in, by what was known before.
   await time.spend('the rooms', session.inbox.allSettled());
-  const late = session.subscriptions.clientSide.filter((each) => !before.includes(each));
-  await Promise.all(late.map((subscription) => decide(session, subscription, time)));
-  await settled(session);
+  const late = wishes().filter((each) => !before.includes(each));
+  await allDone(late.map((subscription) => decide(session, subscription, time)));
 }
 
-function endForeign({ subscriptions }: Session, targets: readonly Target[]): void {
-  const own = new Set(targets.map(wireName));
+function endForeign({ subscriptions }: Session, own: ReadonlySet<string>): void {
   for (const subscription of subscriptions.serverSide) {
     if (!own.has(subscription.wireName)) subscriptions.end(subscription, unsubscribed.server);
   }
@@ -147,28 +182,41 @@ async function decide(
     const { expiresAt } = await authorize(session, subscription.wireName, credentials, time);
     if (credentials.token === undefined) subscription.expireAt(expiresAt, 0);
   } catch (error) {
-    const ended =
-      error === protocolErrors.permissionDenied
-        ? unsubscribed.server
-        : error === protocolErrors.tokenExpired
-          ? unsubscribed.expired
-          : null;
+    const ended = endOf(error);
     if (!ended) throw error;
     if (subscription.hasEnded) return;
     session.subscriptions.end(subscription, ended);
-    recordExclusion(session, subscription.wireName);
+    if (ended === unsubscribed.server) recordExclusion(session, subscription.wireName);
   }
+}
+
+/** How what a rule has answered with ends a subscription; `null`: it could not tell. */
+function endOf(error: unknown): Unsubscribed | null {
+  if (!(error instanceof ProtocolError) || error.temporary) return null;
+  const isExpired = error.code === protocolErrors.tokenExpired.code;
+  return isExpired ? unsubscribed.expired : unsubscribed.server;
+}
+
+/**
+ * Forgets what waits of rooms that it is not in (of those that are meant): what a client has asked of them
+ * without a subscription, or was sent before it gave its own up.
+ */
+function purgeForeign(
+  { outbox, subscriptions }: Session,
+  isMeant: (channel: string) => boolean = () => true,
+): void {
+  outbox.purge((channel) => isMeant(channel) && !subscriptions.get(channel));
 }
 
 /**
  * Resolves when nothing that was written before can still be on its way out of this process. Who does not
- * take it in time is cut off.
+ * take it in time, or is about to go, is cut off.
  */
 async function settled(session: Session): Promise<void> {
   try {
     await withTimeout(session.outbox.settled(), SETTLE_MS, () => disconnects.slow);
   } catch {
     session.onSlow('writeStallMs');
-    session.terminate();
   }
+  if (session.isClosed) session.terminate();
 }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import {
   isRealm,
   isRole,
+  isSameRealm,
   isUserId,
   PLATFORM,
   type Realm,
@@ -73,7 +74,8 @@ export function requestedTenant({ headers, data }: Handshake): string | null {
 
 /**
  * Says what a principal is by now: the same user in the same realm, with the roles of this moment. `null`
- * ends the connection for good (3503). Throwing means "cannot tell now".
+ * ends the connection for good (3503). Throwing means "cannot tell now". An `expiresAt` or `issuedAt` that
+ * it does not give stays as it was, and a support view (`claims.actingAs`) stays one.
  */
 export type Reauthorize = (principal: Principal) => Principal | null | Promise<Principal | null>;
 
@@ -117,10 +119,33 @@ export function checkPrincipal(value: Principal): Principal {
 /** The longest that a support view may last, in milliseconds: 8 hours. */
 export const MAX_SUPPORT_VIEW_MS: number = 8 * 3_600_000;
 
+/**
+ * What `reauthorize` has answered, checked: a principal that has no newer credential than before, whatever was
+ * left out. Throws a `TypeError` for somebody else.
+ */
+export function checkSuccessor(before: Principal, answer: Principal): Principal {
+  const { issuedAt = before.issuedAt, expiresAt = before.expiresAt } = answer;
+  const now = checkPrincipal({
+    ...answer,
+    ...(issuedAt === undefined ? {} : { issuedAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  });
+  const isSame =
+    now.userId === before.userId &&
+    isSameRealm(now.realm, before.realm) &&
+    actingAsOf(now)?.userId === actingAsOf(before)?.userId;
+  if (isSame) return now;
+  throw new TypeError(
+    'reauthorize must give the same user in the same realm, with the same claims.actingAs, or null',
+  );
+}
+
 /** Who of the platform's staff a support view stands for. */
 export interface ActingAs {
   readonly userId: string;
   readonly realm: Realm;
+  /** When their own credential was issued, milliseconds since 1970: its revocation ends the view, too. */
+  readonly issuedAt?: number;
 }
 
 /** Whose support view it is; `undefined`: it is none. */
@@ -129,13 +154,12 @@ export function actingAsOf({ claims }: Principal): ActingAs | undefined {
   return actingAs ?? undefined;
 }
 
-/** When a principal may end at the latest, if that is wished: a support view when it was to end anyway. */
-export function lastingAtMost(
-  principal: Principal,
-  expiresAt: number | undefined,
-): number | undefined {
-  if (!actingAsOf(principal)) return expiresAt;
-  return Math.min(expiresAt ?? Infinity, principal.expiresAt ?? Infinity);
+/** The same principal with another end, `null`: none. A support view ends when it was to end anyway. */
+export function endingAt(principal: Principal, until: number | null): Principal {
+  const { expiresAt: before = Infinity, ...others } = principal;
+  const wished = until ?? Infinity;
+  const expiresAt = actingAsOf(principal) ? Math.min(wished, before) : wished;
+  return Object.freeze(expiresAt === Infinity ? others : { ...others, expiresAt });
 }
 
 /** What is wrong with a support view; `null`: nothing, or it is none. */
@@ -146,9 +170,10 @@ export function supportViewProblem(principal: Principal): string | null {
   if (
     !isUserId(actingAs.userId) ||
     !isRealm(actingAs.realm) ||
-    actingAs.realm.kind !== 'platform'
+    actingAs.realm.kind !== 'platform' ||
+    !Number.isFinite(actingAs.issuedAt ?? 0)
   ) {
-    return "A principal's claims.actingAs must be { userId, realm: { kind: 'platform' } }: its staff member";
+    return "A principal's claims.actingAs must be { userId, realm: { kind: 'platform' }, issuedAt? }: its staff member";
   }
   if (realm.kind === 'platform') {
     return 'A principal with claims.actingAs is a support view of a tenant: its realm must be one';

@@ -106,8 +106,6 @@ export async function join(
   const missed = recover ? await missedBy(node, subscription, { history, recover, budget }) : null;
   if (recover && !subscription.hasEnded) {
     node.counters.count(missed ? 'recovered' : 'unrecovered');
-    const isTooMuch = !missed && isUnbroken(history, recover);
-    if (isTooMuch) node.exceeded('maxRecoveryBytes', { client: subscription.id });
   }
   return {
     subscription,
@@ -133,19 +131,28 @@ interface Asked {
 }
 
 /**
- * Everything after the position asked from, for the reply; `null`: not all of it is here, or fits. What
- * waits for space is a number of bytes: the texts are made when there is space for them.
+ * Everything after the position asked from, for the reply; `null`: not all of it is here, or fits, or its
+ * tenant has no bytes for it. What waits is a number of bytes: the texts are made when their turn comes.
  */
 async function missedBy(
   node: Node,
-  { form, principal }: Subscription,
+  { id, form, principal }: Subscription,
   { history, recover, budget }: Asked,
 ): Promise<readonly string[] | null> {
   if (!isUnbroken(history, recover)) return null;
   const { publications } = history;
-  if (!(await budget.take(sizeOf(publications, form.isDelta)))) return null;
-  if (!form.isDelta) return publications.map(publicationBody);
-  return chainOf(publications, node.tenants.of(principal.realm).deltas);
+  const bytes = sizeOf(publications, form.isDelta);
+  if (!(await budget.take(bytes))) {
+    node.exceeded('maxRecoveryBytes', { client: id });
+    return null;
+  }
+  const { realm, userId } = principal;
+  const { recoveries, deltas } = node.tenants.of(realm);
+  if (!(await recoveries.take(bytes))) {
+    node.quotaExceeded('fanOutBytesPerSecond', { realm, userId, clientId: id });
+    return null;
+  }
+  return form.isDelta ? chainOf(publications, deltas) : publications.map(publicationBody);
 }
 
 /** The first in full, each of the others as what changed since the one before (protocol, section 15). */

@@ -10,7 +10,7 @@ import { Lifetime, type LifetimeOwner } from './lifetime.ts';
 import type { Node } from './node.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
 import { joinRoom, leaveRoom, recheck, refreshPermissions } from './permissions.ts';
-import { type Handshake, lastingAtMost, type Principal } from './principal.ts';
+import { endingAt, type Handshake, type Principal } from './principal.ts';
 import type { Command } from './protocol/command.ts';
 import type { Line } from './protocol/line.ts';
 import { messagePush, refreshPush } from './protocol/reply.ts';
@@ -192,6 +192,7 @@ export class Session
 
   /** The same principal, with what has changed about it. */
   renew(principal: Principal): void {
+    if (this.#isClosed) return; // nobody would take the alarm of its end back
     this.#principal = principal;
     this.#expireAt(principal.expiresAt);
   }
@@ -253,15 +254,12 @@ export class Session
   }
 
   async expel(disconnect: Disconnect): Promise<void> {
+    if (this.#isClosed) this.terminate(); // it may still be saying what waited
     this.#end(disconnect, EXPEL_GRACE_MS);
     if (this.#isGone) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     (this.#onGone ??= []).push(resolve);
     await promise;
-  }
-
-  purge(wireName: string): void {
-    this.outbox.purge(wireName);
   }
 
   async probe(timeoutMs: number): Promise<void> {
@@ -274,10 +272,9 @@ export class Session
 
   extend(until: number | null): void {
     if (!this.#isLive) return;
-    const expiresAt = lastingAtMost(this.principal, until ?? undefined);
-    this.#expireAt(expiresAt);
+    this.renew(endingAt(this.principal, until));
     if (!this.#refreshable) return;
-    this.write(refreshPush(announced(expiresAt, this.node.limits.tokenLeadMs)));
+    this.write(refreshPush(announced(this.principal.expiresAt, this.node.limits.tokenLeadMs)));
   }
 
   /** Awaits work, and throws when the session was closed meanwhile: its result is for nobody. */

@@ -1,5 +1,6 @@
 import { type Disconnect, disconnects, type Unsubscribed, unsubscribed } from './errors.ts';
 import type { Node } from './node.ts';
+import type { Outbox } from './outbox.ts';
 import type { Line } from './protocol/line.ts';
 import { unsubscribePush } from './protocol/reply.ts';
 import type { Subscription } from './subscription.ts';
@@ -8,9 +9,8 @@ import type { Subscription } from './subscription.ts';
 export interface SubscriptionsOwner {
   readonly id: string;
   readonly node: Node;
+  readonly outbox: Pick<Outbox, 'purge'>;
   write(line: Line): void;
-  /** Forgets what waits to be sent of a channel. */
-  purge(wireName: string): void;
   close(disconnect: Disconnect): void;
 }
 
@@ -63,9 +63,10 @@ export class Subscriptions {
 
   /** Leaves its channel, and tells the client why; nothing of the channel that still waits is sent. */
   end(subscription: Subscription, reason: Unsubscribed): void {
+    const { wireName } = subscription;
     this.remove(subscription);
-    this.#session.purge(subscription.wireName);
-    this.#session.write(unsubscribePush(subscription.wireName, reason));
+    this.#session.outbox.purge((channel) => channel === wireName);
+    this.#session.write(unsubscribePush(wireName, reason));
   }
 
   /** The server ends the one in this room, if it is meant. */

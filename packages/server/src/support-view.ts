@@ -1,5 +1,5 @@
 import { PLATFORM, tenantRealm } from '@trunkline/contract';
-import { checkPrincipal, MAX_SUPPORT_VIEW_MS, type Principal } from './principal.ts';
+import { type ActingAs, checkPrincipal, MAX_SUPPORT_VIEW_MS, type Principal } from './principal.ts';
 
 /** How staff looks into a tenant. */
 export interface SupportViewOptions {
@@ -24,7 +24,7 @@ export function supportView(
   tenantId: string,
   { reason, durationMs = DEFAULT_DURATION_MS, roles = [] }: SupportViewOptions,
 ): Principal {
-  const { userId, realm, expiresAt = Infinity } = checkPrincipal(staff);
+  const { userId, realm, issuedAt, expiresAt = Infinity } = checkPrincipal(staff);
   if (realm.kind !== 'platform' || userId === '') {
     throw new TypeError("A support view is for staff: a user whose realm is { kind: 'platform' }");
   }
@@ -37,12 +37,14 @@ export function supportView(
     );
   }
   const now = Date.now();
+  const issue = issuedAt === undefined ? {} : { issuedAt };
+  const actingAs: ActingAs = { userId, realm: PLATFORM, ...issue };
   return checkPrincipal({
     userId: `support:${userId}`,
     realm: tenantRealm(tenantId),
     roles,
     issuedAt: now,
     expiresAt: Math.min(now + durationMs, expiresAt),
-    claims: { actingAs: { userId, realm: PLATFORM }, reason },
+    claims: { actingAs, reason },
   });
 }

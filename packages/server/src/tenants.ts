@@ -3,6 +3,7 @@ import type { LimitName } from './counters.ts';
 import { Deltas } from './deltas.ts';
 import { type Limits, resolveTenantLimits, type TenantLimits } from './limits.ts';
 import { TokenBucket } from './rate.ts';
+import { Recoveries } from './recoveries.ts';
 
 /** One tenant's limits that differ from the node's; asked about once a minute while it is here. */
 export type LimitsFor = (tenantId: string) => Partial<TenantLimits> | undefined;
@@ -17,6 +18,16 @@ export interface TenantsOptions {
   readonly onExceeded: OnExceeded;
 }
 
+/** What is the same for all tenants. */
+interface TenantOptions {
+  readonly onExceeded: OnExceeded;
+  /** Milliseconds that a recovery waits for its tenant's bytes. */
+  readonly patienceMs: number;
+}
+
+/** So long a recovery waits at most; after that its client is told of a gap. */
+const RECOVERY_PATIENCE_MS = 2_000;
+
 /** What one tenant uses of this node. The platform is one, too, without an id. */
 export class Tenant {
   /** `null`: the platform. */
@@ -29,10 +40,11 @@ export class Tenant {
   #limits: TenantLimits;
   /** How publications follow from each other. */
   readonly deltas: Deltas;
+  readonly recoveries: Recoveries;
   #publishes: TokenBucket;
   #fanOut: TokenBucket;
 
-  constructor(id: string | null, limits: TenantLimits, onExceeded: OnExceeded) {
+  constructor(id: string | null, limits: TenantLimits, { onExceeded, patienceMs }: TenantOptions) {
     this.id = id;
     this.realm = id === null ? PLATFORM : tenantRealm(id);
     this.deltas = new Deltas(limits.deltaMsPerSecond, () =>
@@ -41,6 +53,7 @@ export class Tenant {
     this.#limits = limits;
     this.#publishes = publishesOf(limits);
     this.#fanOut = fanOutOf(limits);
+    this.recoveries = new Recoveries({ bytes: () => this.#fanOut, patienceMs });
   }
 
   get limits(): TenantLimits {
@@ -105,7 +118,10 @@ export class Tenants {
     const known = this.#byId.get(id);
     if (known) return known;
     const { limits, onExceeded } = this.#options;
-    const tenant = new Tenant(id, this.#limitsOf(id, resolveTenantLimits(limits)), onExceeded);
+    // It is part of a command, which has no more time than that.
+    const patienceMs = Math.min(RECOVERY_PATIENCE_MS, limits.hookTimeoutMs / 2);
+    const own = this.#limitsOf(id, resolveTenantLimits(limits));
+    const tenant = new Tenant(id, own, { onExceeded, patienceMs });
     this.#byId.set(id, tenant);
     return tenant;
   }

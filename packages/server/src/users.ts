@@ -1,4 +1,5 @@
 import { channelKey, isReservedRoom, isRoom, type Realm } from '@trunkline/contract';
+import { allDone } from './all-done.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Connection, Connections } from './connections.ts';
@@ -35,7 +36,7 @@ export interface UsersOptions {
   readonly onExceeded: (limit: 'maxRoomsPerUser', user: UserAddress) => void;
 }
 
-/** No token that was issued before lives longer. */
+/** As long as tokens live by default; what lives longer is for the app's own tables to take back. */
 const REVOCATION_TTL_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -58,14 +59,15 @@ export class Users {
   /**
    * Puts a user into a room, until `leaveRoom`: subscribes all connections, and tells them. One that is
    * subscribed already stays as it is. Rejects with a `TypeError` for what is no room, with
-   * `LimitExceededError` for one room too many, and when a connection could not be subscribed.
+   * `LimitExceededError` for one room too many, and when a connection could not be subscribed: then it
+   * holds for none to come.
    */
   async joinRoom(user: UserAddress, room: string): Promise<void> {
     checkRoom(room);
     await this.inTurn(user, async () => {
       const isNew = await this.#keepJoin(user, room);
       try {
-        await Promise.all(this.#of(user).map((connection) => connection.joinRoom(room)));
+        await allDone(this.#of(user).map((connection) => connection.joinRoom(room)));
       } catch (error) {
         if (isNew) await this.#options.broker.removeJoin(keyOf(user), room);
         throw error;
@@ -79,11 +81,19 @@ export class Users {
    */
   async leaveRoom(user: UserAddress, room: string, cause: Cause = {}): Promise<void> {
     checkRoom(room);
+    const key = keyOf(user);
     this.#audit('left-room', { ...user, room }, cause);
-    await this.inTurn(user, async () => {
-      await this.#options.broker.removeJoin(keyOf(user), room);
-      await Promise.all(this.#of(user).map((connection) => connection.leaveRoom(room)));
+    const takeOut = async () =>
+      await allDone(this.#of(user).map((connection) => connection.leaveRoom(room)));
+    // At once, however many wait for their turn; in turn once more, for whoever has come in meanwhile.
+    const first = takeOut();
+    const inTurn = this.inTurn(user, async () => {
+      const [kept] = await Promise.allSettled([this.#options.broker.removeJoin(key, room)]);
+      await allDone([first, takeOut()]);
+      // Who is connected is out in any case; that a join was kept is what could not be taken back.
+      if (kept.status === 'rejected') throw kept.reason;
     });
+    await allDone([first, inTurn]);
   }
 
   /** The rooms that a user was put into. */
@@ -101,9 +111,9 @@ export class Users {
     disconnect: Disconnect = disconnects.forceDisconnect,
     cause: Cause = {},
   ): Promise<void> {
-    const connections = [...this.#of(user), ...this.#viewsOf(user)];
+    const subject = keyOf(user);
     this.#audit('disconnected', user, cause);
-    await this.#revoke(keyOf(user), connections, disconnect);
+    await this.#revoke(subject, () => [...this.#of(user), ...this.#viewsOf(user)], disconnect);
   }
 
   /** The same for everybody in a realm. */
@@ -112,9 +122,10 @@ export class Users {
     disconnect: Disconnect = disconnects.forceDisconnect,
     cause: Cause = {},
   ): Promise<void> {
-    const connections = this.#options.connections.ofRealm(realm);
+    const { connections } = this.#options;
     this.#audit('disconnected', { realm }, cause);
-    await this.#revoke(keyOfRealm(realm), connections, disconnect);
+    const find = () => [...connections.ofRealm(realm), ...this.#viewsOf({ realm })];
+    await this.#revoke(keyOfRealm(realm), find, disconnect);
   }
 
   /**
@@ -122,8 +133,9 @@ export class Users {
    * is subscribed to. When it resolves, nothing more is written of what is no longer theirs.
    */
   async refreshPermissions(user: UserAddress, cause: Cause = {}): Promise<void> {
+    const subject = keyOf(user);
     this.#audit('permissions-refreshed', user, cause);
-    this.#note(keyOf(user));
+    this.#note(subject);
     const connections = [...this.#of(user), ...this.#viewsOf(user)];
     await Promise.all(connections.map((connection) => connection.refreshPermissions()));
   }
@@ -152,14 +164,18 @@ export class Users {
 
   /** Was what this principal came with revoked after it was issued? */
   async isRevoked(principal: Principal): Promise<boolean> {
-    if (principal.issuedAt === undefined) return false;
-    const at = await this.#options.broker.revokedAt(subjectsOf(principal));
-    return at !== null && principal.issuedAt <= at;
+    const { broker } = this.#options;
+    const answers = credentialsOf(principal).map(async ({ subjects, issuedAt = Infinity }) => {
+      const at = issuedAt === Infinity ? null : await broker.revokedAt(subjects);
+      return at !== null && issuedAt <= at;
+    });
+    return (await Promise.all(answers)).includes(true);
   }
 
   /** Have the permissions of this user changed since that moment of `performance.now()`? */
   hasChangedSince(principal: Principal, moment: number): boolean {
-    return this.#changes.areSince(subjectsOf(principal), moment);
+    const subjects = credentialsOf(principal).flatMap((credential) => credential.subjects);
+    return this.#changes.areSince(subjects, moment);
   }
 
   async #keepJoin(user: UserAddress, room: string): Promise<boolean> {
@@ -178,16 +194,21 @@ export class Users {
 
   async #revoke(
     subject: string,
-    connections: readonly Connection[],
+    find: () => readonly Connection[],
     disconnect: Disconnect,
   ): Promise<void> {
+    const at = Date.now();
     this.#note(subject);
     const [kept] = await Promise.allSettled([
-      this.#options.broker.revoke(subject, Date.now(), REVOCATION_TTL_MS),
-      ...connections.map((connection) => connection.expel(disconnect)),
+      this.#options.broker.revoke(subject, at, REVOCATION_TTL_MS),
+      ...find().map((connection) => connection.expel(disconnect)),
     ]);
     // Who is connected is out in any case; that old tokens stay out is what could not be kept.
-    if (kept?.status === 'rejected') throw kept.reason;
+    if (kept.status === 'rejected') throw kept.reason;
+    // While the broker did not know of it yet, an old token may have let somebody in.
+    this.#note(subject);
+    const late = find().filter(({ actsFor }) => actsFor && isIssuedBy(actsFor, subject, at));
+    await allDone(late.map((connection) => connection.expel(disconnect)));
   }
 
   #audit(
@@ -206,15 +227,16 @@ export class Users {
   }
 
   #of({ realm, userId }: UserAddress): Connection[] {
-    return this.#options.connections.of(realm, userId);
+    return this.#options.connections.everyOf(realm, userId);
   }
 
-  /** The support views that staff has open: what is taken from them ends there, too. */
-  #viewsOf(user: UserAddress): Connection[] {
-    if (user.realm.kind !== 'platform') return [];
-    return [...this.#options.connections].filter(
-      ({ actsFor }) => actsFor && actingAsOf(actsFor)?.userId === user.userId,
-    );
+  /** The support views that staff, of this id or any, has open: what is taken from them ends there, too. */
+  #viewsOf({ realm, userId }: Pick<UserAddress, 'realm'> & { userId?: string }): Connection[] {
+    if (realm.kind !== 'platform') return [];
+    return [...this.#options.connections].filter(({ actsFor }) => {
+      const staff = actsFor && actingAsOf(actsFor);
+      return staff && (userId ?? staff.userId) === staff.userId;
+    });
   }
 }
 
@@ -228,15 +250,31 @@ function keyOfRealm(realm: Realm): string {
   return channelKey({ realm, target: { kind: 'all' } });
 }
 
-/** Everything whose revocation concerns a principal. */
-function subjectsOf(principal: Principal): string[] {
-  const { realm, userId } = principal;
+/** What a principal goes by: whose revocation ends it, and when it was issued. */
+interface Credential {
+  readonly subjects: readonly string[];
+  readonly issuedAt: number | undefined;
+}
+
+/** Its own, and of a support view the staff's, too. */
+function credentialsOf(principal: Principal): Credential[] {
+  const { issuedAt } = principal;
+  const own = { subjects: subjectsOf(principal), issuedAt };
   const staff = actingAsOf(principal);
-  return [
-    keyOfRealm(realm),
-    ...(userId === '' ? [] : [keyOf(principal)]),
-    ...(staff ? [keyOfRealm(staff.realm), keyOf(staff)] : []),
-  ];
+  return staff
+    ? [own, { subjects: subjectsOf(staff), issuedAt: staff.issuedAt ?? issuedAt }]
+    : [own];
+}
+
+function subjectsOf(user: UserAddress): string[] {
+  return [keyOfRealm(user.realm), ...(user.userId === '' ? [] : [keyOf(user)])];
+}
+
+/** Does a principal go by something that was issued to this subject up to that moment? */
+function isIssuedBy(principal: Principal, subject: string, at: number): boolean {
+  return credentialsOf(principal).some(
+    ({ subjects, issuedAt = Infinity }) => subjects.includes(subject) && issuedAt <= at,
+  );
 }
 
 function checkRoom(room: string): void {

@@ -74,9 +74,10 @@ export class WaitingLines {
     return first ? Batch.from([first, ...others]) : null;
   }
 
-  /** Takes out every line that carries a channel's content. */
-  purge(channel: string): void {
-    const rest = this.#lines.filter((line) => line !== null && line.channel !== channel);
+  /** Takes out every line that carries such a channel's content. */
+  purge(isMeant: (channel: string) => boolean): void {
+    const stays = ({ channel }: Line) => channel === undefined || !isMeant(channel);
+    const rest = this.#lines.filter((line) => line !== null && stays(line));
     this.#lines = rest;
     this.#keys = indexKeys(rest);
     this.#length = rest.length;

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { PLATFORM } from '@trunkline/contract';
 import {
   type AuditEntry,
@@ -57,6 +58,18 @@ test('of what is the same there is one record a second, that says how many it st
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(2_000);
   expect(vi.getTimerCount()).toBe(0); // all is forgotten
+});
+
+test('what was held back in the work of one tenant is not written as that tenant', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const seen: (string | undefined)[] = [];
+  const record = () => void seen.push(storage.getStore());
+  const audit = new AuditTrail('n1', { record }, new MemoryLog());
+  storage.run('acme', () => {
+    for (let n = 0; n < 2; n += 1) audit.record(denied);
+  });
+  await expect.poll(() => seen.length, { timeout: 5_000 }).toBe(2);
+  expect(seen).toEqual(['acme', undefined]);
 });
 
 test.each<Partial<AuditEntry>>([

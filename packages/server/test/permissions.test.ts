@@ -1,7 +1,16 @@
-import type { Principal, Reauthorize, RoomRules } from '@trunkline/server';
+import { type Principal, ProtocolError, type Reauthorize, type RoomRules } from '@trunkline/server';
 import { SlowBroker } from '@trunkline/server/testing';
 import { describe, expect, test } from 'vitest';
-import { acme, connected, globex, RawClient, roomChannel, serve } from './harness.ts';
+import {
+  acme,
+  allChannel,
+  connected,
+  globex,
+  RawClient,
+  roomChannel,
+  serve,
+  watchSessions,
+} from './harness.ts';
 
 const ada = { realm: acme, userId: 'ada' };
 const roleChannel = (role: string) => ({ realm: acme, target: { kind: 'role', role } }) as const;
@@ -198,7 +207,11 @@ test('permissions are asked again from time to time; an outage ends nothing', as
 
 test('without reauthorize a connection comes back through authenticate after a while, and recovers', async () => {
   const server = await serve({
-    limits: { reauthorizeIntervalMs: 100, publishesPerSecond: Infinity },
+    limits: {
+      reauthorizeIntervalMs: 100,
+      publishesPerSecond: Infinity,
+      history: { size: 100_000, ttlMs: 60_000, maxBytes: 64 * 1024 * 1024 }, // however busy the machine
+    },
   });
   const client = server.client('acme/ada');
   const received: unknown[] = [];
@@ -262,4 +275,148 @@ test('more rooms than a connection may have do not shut its user out', async () 
   for (let n = 1; n <= 5; n += 1) await server.node.users.joinRoom(ada, `chat:${n}`);
   const { subs = {} } = await new RawClient(server.url).connect('acme/ada');
   expect(Object.keys(subs)).toEqual(['@user', '@all', 'chat:1', 'chat:2']);
+});
+
+test('a refresh that was asked about before permissions changed does not bring them back', async () => {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  let roles = ['a'];
+  let calls = 0;
+  const authenticate = async (): Promise<Principal> => {
+    const found = { userId: 'ada', realm: acme, roles, expiresAt: Date.now() + 60_000 };
+    calls += 1;
+    if (calls > 1) {
+      asked.resolve();
+      await answer.promise;
+    }
+    return found;
+  };
+  const reauthorize: Reauthorize = (principal) => ({ ...principal, roles });
+  const server = await serve({ authenticate, reauthorize });
+  const client = await connected(server, 'first');
+  client.send({ id: 2, refresh: { token: 'second' } });
+  await asked.promise;
+  roles = [];
+  await server.node.users.refreshPermissions(ada);
+  answer.resolve();
+  expect(await client.closed()).toBe(3011);
+  expect(wireEnds(client)).toEqual(['@role:a 2000']);
+  expect(wireBegins(client)).toEqual([]);
+});
+
+test('whoever has gone before it was their turn is not held on to', async () => {
+  const held = Promise.withResolvers<void>();
+  const { sessions, createSession } = watchSessions();
+  let calls = 0;
+  const options = {
+    authenticate: () => ({ ...ada, roles: [], expiresAt: Date.now() + 60_000 }),
+    roomsOf: async () => {
+      calls += 1;
+      if (calls === 3) await held.promise; // the first client's refresh
+      return [];
+    },
+  };
+  const server = await serve(options, { createSession });
+  const clients = [await connected(server, 'one'), await connected(server, 'two')];
+  for (const client of clients) await client.ask(2, { refresh: { token: 'another' } });
+  clients[1]?.socket.terminate();
+  await expect.poll(() => sessions[1]?.isClosed).toBe(true);
+  held.resolve();
+  await server.node.users.inTurn(ada, async () => {});
+  expect(sessions.map(({ lifetime }) => lifetime.spoke !== null)).toEqual([true, false]);
+});
+
+test('a rule that says no in words of its own ends a subscription, one that cannot tell does not', async () => {
+  let answer: unknown = true;
+  const authorize = () => {
+    if (answer instanceof Error) throw answer;
+    return true;
+  };
+  const { options } = changingApp();
+  const server = await serve({
+    ...options,
+    rooms: { 'chat:*': { authorize } },
+    limits: { reauthorizeIntervalMs: 50 },
+  });
+  const client = await connected(server, 'acme/ada/a');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  answer = new ProtocolError(1000, 'busy', true);
+  const before = server.node.stats().counts.hooksFailed;
+  await server.node.publish(roomChannel('chat:1'), '"still here"');
+  await client.publication('still here');
+  answer = new ProtocolError(403, 'not a member');
+  await client.line(({ push }) => push?.unsubscribe !== undefined);
+  expect(wireEnds(client)).toEqual(['chat:1 2000']);
+  expect(server.node.stats().counts.hooksFailed).toBe(before);
+});
+
+test('a room that the app has put its user into does not end by its rule', async () => {
+  const { app, options } = changingApp();
+  const server = await serve(options);
+  const client = await connected(server, 'acme/ada/a');
+  for (const [index, channel] of ['chat:1', 'chat:2'].entries()) {
+    await client.ask(index + 2, { subscribe: { channel } });
+  }
+  await server.node.users.joinRoom(ada, 'chat:1');
+  app.guests.clear();
+  await server.node.users.refreshPermissions(ada);
+  await server.node.publish(roomChannel('chat:1'), '"hello"');
+  await client.publication('hello');
+  expect(wireEnds(client)).toEqual(['chat:2 2000']);
+});
+
+test.each<[string, Reauthorize, Partial<Principal>]>([
+  ['says nothing of the end', ({ userId, realm, roles }) => ({ userId, realm, roles }), {}],
+  ['gives another end', (principal) => ({ ...principal, expiresAt: 9e15 }), { expiresAt: 9e15 }],
+])('a reauthorize that %s', async (_case, reauthorize, changes) => {
+  const known = { ...ada, roles: [], issuedAt: 1_000, expiresAt: Date.now() + 60_000 };
+  const { sessions, createSession } = watchSessions();
+  const server = await serve({ authenticate: () => known, reauthorize }, { createSession });
+  await connected(server, 'any');
+  await server.node.users.refreshPermissions(ada);
+  expect(sessions[0]?.principal).toEqual({ ...known, ...changes });
+});
+
+test('an end that was moved stays where it is when permissions are asked again', async () => {
+  const { sessions, createSession } = watchSessions();
+  const server = await serve(
+    {
+      authenticate: () => ({ ...ada, roles: [], expiresAt: Date.now() + 1_000 }),
+      reauthorize: (principal) => ({ ...principal, roles: [] }),
+    },
+    { createSession },
+  );
+  await connected(server, 'any');
+  const later = Date.now() + 60_000;
+  server.node.users.extend(ada, later);
+  await server.node.users.refreshPermissions(ada);
+  expect(sessions[0]?.principal.expiresAt).toBe(later);
+  server.node.users.extend(ada, null);
+  await server.node.users.refreshPermissions(ada);
+  expect(sessions[0]?.principal).not.toHaveProperty('expiresAt');
+});
+
+test('a slow reader is not cut off because it is time to ask about it', async () => {
+  let asked = 0;
+  const server = await serve({
+    reauthorize: (principal) => {
+      asked += 1;
+      return principal;
+    },
+    limits: {
+      reauthorizeIntervalMs: 1_200,
+      maxQueuedBytes: 64 * 1024 * 1024,
+      publishesPerSecond: Infinity,
+      fanOutBytesPerSecond: Infinity,
+    },
+  });
+  const client = await connected(server, 'acme/ada');
+  client.socket.pause();
+  const payload = JSON.stringify('x'.repeat(8_000));
+  for (let n = 0; n < 1_000; n += 1) {
+    await server.node.publish(allChannel(), payload);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await expect.poll(() => asked, { timeout: 5_000 }).toBeGreaterThan(1);
+  expect(server.node.stats().connections).toBe(1);
 });

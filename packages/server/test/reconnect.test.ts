@@ -160,6 +160,21 @@ test('asking again and again does not keep a dead connection alive', async () =>
   expect(more).toHaveLength(4);
 });
 
+test('who waits for a place of a user keeps nobody else out, and only so many wait', async () => {
+  const limits = { maxConnectionsPerUser: 2, probeTimeoutMs: 1_500, maxUnauthenticated: 3 };
+  const server = await serve({ limits });
+  await Promise.all(['a', 'b'].map(() => connected(server, 'acme/ada'))); // they answer no ping
+  const waiting = [await new RawClient(server.url).open(), await new RawClient(server.url).open()];
+  for (const client of waiting) client.send({ id: 1, connect: { token: 'acme/ada' } });
+  while (server.node.stats().unauthenticated > 0) await turn();
+  const tooMany = await new RawClient(server.url).open();
+  tooMany.send({ id: 1, connect: { token: 'acme/ada' } });
+  expect(await tooMany.closed()).toBe(3504);
+  const others = ['x', 'y', 'z'].map((userId) => connected(server, `globex/${userId}`));
+  expect(await Promise.all(others)).toHaveLength(3);
+  for (const client of waiting) expect(await client.reply(1)).toHaveProperty('connect');
+});
+
 test('replies as large as they may be fit into the queue one after the other', async () => {
   const { closes, createSession } = watchSessions();
   const limits = { maxQueuedBytes: 20_000, maxRecoveryBytes: 10_000 };

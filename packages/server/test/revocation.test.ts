@@ -8,6 +8,7 @@ import {
 } from '@trunkline/server';
 import { expect, test } from 'vitest';
 import { acme, allChannel, connected, globex, RawClient, roomChannel, serve } from './harness.ts';
+import { RawStream } from './raw-stream.ts';
 
 /** Whoever reads slowly is waited for, and nobody publishes too fast. */
 const unhurried = {
@@ -204,3 +205,215 @@ test('a support view cannot be made to last longer than it was opened for', asyn
   server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
   expect(await view.closed()).toBe(3005);
 });
+
+/** Rooms that are open while `isOpen`, and tell when somebody asks. */
+function openRooms() {
+  const asked = Promise.withResolvers<void>();
+  const state = { isOpen: true, asked: asked.promise };
+  const authorize = () => {
+    asked.resolve();
+    return state.isOpen;
+  };
+  return { state, rooms: { 'chat:*': { authorize, history: { size: 10 } } } };
+}
+
+/** As much as no socket takes at once, on a channel that nobody loses. */
+async function clog(server: Awaited<ReturnType<typeof serve>>): Promise<void> {
+  for (let n = 0; n < 1_000; n += 1) {
+    await server.node.publish(allChannel(), PAYLOAD);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test.each(['leaveRoom', 'refreshPermissions'] as const)(
+  'what was read of a room without a subscription is not sent behind a %s',
+  async (way) => {
+    const { state, rooms } = openRooms();
+    const reauthorize = (principal: Principal) => principal;
+    const server = await serve({ rooms, reauthorize, limits: unhurried });
+    const { client, stop, goOn } = await connectedReader(server, 'acme/ada');
+    await server.node.publish(roomChannel('chat:1'), '"secret"');
+    stop();
+    await clog(server);
+    client.send({ id: 2, history: { channel: 'chat:1', limit: 10 } });
+    await state.asked;
+    state.isOpen = false;
+    const { users } = server.node;
+    const taking =
+      way === 'leaveRoom' ? users.leaveRoom(ada, 'chat:1') : users.refreshPermissions(ada);
+    await sleep(50); // it must wait for what the socket has
+    goOn();
+    await taking;
+    await server.node.publish(allChannel(), '"after"');
+    await client.publication('after');
+    expect(client.lines.filter(({ id }) => id === 2)).toEqual([]);
+  },
+);
+
+test('what waits of a room that its client has left by itself is not sent once it is taken out', async () => {
+  const { rooms } = openRooms();
+  const server = await serve({ rooms, limits: unhurried });
+  const { client, stop, goOn } = await connectedReader(server, 'acme/ada');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  stop();
+  await clog(server);
+  await server.node.publish(roomChannel('chat:1'), '"secret"');
+  client.send({ id: 3, unsubscribe: { channel: 'chat:1' } });
+  await expect.poll(() => server.node.stats().subscriptions).toBe(2);
+  const leaving = server.node.users.leaveRoom(ada, 'chat:1');
+  await sleep(50); // it must wait for what the socket has
+  goOn();
+  await leaving;
+  await client.reply(3);
+  expect(client.pushed).not.toContain('secret');
+});
+
+test('who is taken out of a room hears no more of it at once, however long others wait for their turn', async () => {
+  const held = Promise.withResolvers<void>();
+  const { rooms } = openRooms();
+  const server = await serve({ rooms });
+  const client = await connected(server, 'acme/ada');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  const before = server.node.users.inTurn(ada, () => held.promise);
+  const leaving = server.node.users.leaveRoom(ada, 'chat:1');
+  await client.line(({ push }) => push?.unsubscribe !== undefined);
+  await server.node.publish(roomChannel('chat:1'), '"secret"');
+  held.resolve();
+  await Promise.all([before, leaving]);
+  await server.node.publish(allChannel(), '"after"');
+  await client.publication('after');
+  expect(client.pushed).toEqual(['after']);
+});
+
+test('a broker that cannot take a join back is said, and who was in the room is out all the same', async () => {
+  class ForgetlessBroker extends MemoryBroker {
+    override async removeJoin(): Promise<void> {
+      throw new BrokerUnavailableError('away');
+    }
+  }
+  const server = await serve({ broker: new ForgetlessBroker() });
+  const client = await connected(server, 'acme/ada');
+  await server.node.users.joinRoom(ada, 'chat:1');
+  await expect(server.node.users.leaveRoom(ada, 'chat:1')).rejects.toThrow('away');
+  await server.node.publish(roomChannel('chat:1'), '"secret"');
+  await server.node.publish(allChannel(), '"after"');
+  await client.publication('after');
+  expect(client.pushed).toEqual(['after']);
+});
+
+test('without reauthorize nothing that waited is sent behind a change of permissions', async () => {
+  const server = await serve({ limits: unhurried });
+  const { stop } = await connectedReader(server, 'acme/ada');
+  stop();
+  await clog(server);
+  await server.node.users.refreshPermissions(ada);
+  expect(server.node.stats().connections).toBe(0);
+});
+
+test.each(['leaveRoom', 'disconnect', 'refreshPermissions'] as const)(
+  'a connection that is just being closed says nothing more behind a %s',
+  async (way) => {
+    const server = await serve({ limits: unhurried });
+    const { client, stop } = await connectedReader(server, 'acme/ada');
+    stop();
+    await clog(server);
+    client.send('garbage');
+    await expect.poll(() => server.node.stats().disconnects[3501]).toBe(1);
+    const { users } = server.node;
+    if (way === 'leaveRoom') await users.leaveRoom(ada, 'chat:1');
+    else await users[way](ada);
+    await expect.poll(() => server.node.stats().connections, { timeout: 400 }).toBe(0);
+  },
+);
+
+test('an old token that lets somebody in while the broker is told of its revocation opens nothing', async () => {
+  const stored = Promise.withResolvers<void>();
+  class LateBroker extends MemoryBroker {
+    override async revoke(...revocation: Parameters<MemoryBroker['revoke']>): Promise<void> {
+      await stored.promise;
+      await super.revoke(...revocation);
+    }
+  }
+  const server = await serve({ authenticate, broker: new LateBroker() });
+  const now = Date.now();
+  const revoking = server.node.users.disconnect(ada);
+  const old = await connected(server, `acme/ada@${now - 1_000}`);
+  const young = await connected(server, `acme/ada@${Date.now() + 60_000}`);
+  stored.resolve();
+  await revoking;
+  expect(await old.closed()).toBe(3503);
+  expect(young.closeCode).toBeNull();
+});
+
+test('what was issued to staff before they were disconnected opens no support view either', async () => {
+  const server = await serve({
+    authenticate: ({ token }) => {
+      const staff = { userId: 'root', realm: PLATFORM, roles: [], issuedAt: Number(token) };
+      return supportView(staff, 'acme', { reason: 'a ticket' });
+    },
+  });
+  const now = Date.now();
+  await server.node.users.disconnect({ realm: PLATFORM, userId: 'root' });
+  expect(await codeOf(server, String(now - 1_000))).toBe(3500);
+  expect(await codeOf(server, String(Date.now() + 1))).toBe(0);
+});
+
+test('with the platform disconnected all support views end', async () => {
+  const staff = { userId: 'root', realm: PLATFORM, roles: [] };
+  const server = await serve({
+    authenticate: ({ token }) =>
+      token === 'view'
+        ? supportView(staff, 'acme', { reason: 'a ticket' })
+        : authenticate(token === undefined ? {} : { token }),
+  });
+  const view = await connected(server, 'view');
+  const other = await connected(server, 'acme/ada');
+  await server.node.users.disconnectRealm(PLATFORM);
+  expect(await view.closed()).toBe(3503);
+  expect(other.closeCode).toBeNull();
+});
+
+test('nobody in particular is taken out of nothing', async () => {
+  const { rooms } = openRooms();
+  const server = await serve({
+    rooms,
+    authenticate: () => ({ userId: '', realm: acme, roles: [] }),
+  });
+  const client = await connected(server, 'any');
+  await client.ask(2, { subscribe: { channel: 'chat:1' } });
+  const nobody = { realm: acme, userId: '' };
+  await expect(server.node.users.leaveRoom(nobody, 'chat:1')).rejects.toThrow(/anonymous/);
+  await expect(server.node.users.disconnect(nobody)).rejects.toThrow(/anonymous/);
+  await server.node.publish(roomChannel('chat:1'), '"hello"');
+  await client.publication('hello');
+  expect(server.audit.records.filter(({ action }) => action === 'revocation')).toEqual([]);
+});
+
+test.each(['http_stream', 'sse'] as const)(
+  'over %s, too, nothing of a room is written behind its end, and nothing at all behind a disconnect',
+  async (transport) => {
+    const { rooms } = openRooms();
+    const server = await serve({ rooms, limits: unhurried });
+    const stream = new RawStream(server, [{ id: 1, connect: { token: 'acme/ada' } }], {
+      transport,
+    });
+    const response = await stream.open();
+    await stream.post({ id: 2, subscribe: { channel: 'chat:1' } });
+    await stream.reply(2);
+    response.pause();
+    for (let n = 0; n < 17; n += 1) await fill(server);
+    const leaving = server.node.users.leaveRoom(ada, 'chat:1');
+    await sleep(50); // it must wait for what the socket has
+    response.resume();
+    await leaving;
+    await server.node.publish(allChannel(), '"after"');
+    await stream.publication('after');
+    const ofRoom = stream.lines.filter(({ push }) => push?.channel === 'chat:1');
+    expect(ofRoom.at(-1)?.push?.unsubscribe?.code).toBe(2000);
+    expect(ofRoom.length).toBeLessThan(17 * 60);
+    response.pause();
+    await clog(server);
+    await server.node.users.disconnect(ada);
+    expect(server.node.stats()).toMatchObject({ connections: 0, httpConnections: 0 });
+  },
+);

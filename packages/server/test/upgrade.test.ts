@@ -227,7 +227,7 @@ test('who has connected and says nothing makes space for others after a second',
   expect((await upgrade(server.url)).status).toBe(503);
   await new Promise((resolve) => setTimeout(resolve, 1_050));
   const client = await connected(server, 'acme/ada');
-  expect(await silent[0]?.closed()).toBe(3502);
+  expect(await silent[0]?.closed()).toBe(3013); // an honest one that is slow comes back
   expect(silent[1]?.closeCode).toBeNull();
   expect(client.closeCode).toBeNull();
 });

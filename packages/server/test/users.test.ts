@@ -67,6 +67,26 @@ test('a client that subscribed by itself keeps its subscription, and a second jo
   ).toEqual(['chat:2']);
 });
 
+test('a client that gives up a room that it had asked for stays in it where the app has put its user', async () => {
+  const server = await serve({ rooms });
+  const client = await connected(server, 'acme/ada');
+  for (const [index, channel] of ['chat:1', 'chat:2'].entries()) {
+    await client.ask(2 + index, { subscribe: { channel } });
+  }
+  await server.node.users.joinRoom(ada, 'chat:1');
+  for (const [index, channel] of ['chat:1', 'chat:2'].entries()) {
+    await client.ask(4 + index, { unsubscribe: { channel } });
+  }
+  await client.line(({ push }) => push?.channel === 'chat:1' && push.subscribe !== undefined);
+  for (const room of ['chat:2', 'chat:1']) {
+    await server.node.publish(roomChannel(room), JSON.stringify(room));
+  }
+  await client.publication('chat:1');
+  expect(client.pushed).toEqual(['chat:1']);
+  await server.node.users.leaveRoom(ada, 'chat:1');
+  expect(server.node.stats().channels).toBe(2);
+});
+
 test('who is taken out of a room is told 2000 and hears no more of it, however he came in', async () => {
   const server = await serve({ rooms });
   const client = await connected(server, 'acme/ada');
@@ -156,7 +176,10 @@ test('a connection with as many subscriptions as it may have cannot be put into 
   const server = await serve({ rooms, limits: { maxSubscriptions: 3 } });
   await connected(server, 'acme/ada');
   await server.node.users.joinRoom(ada, 'chat:1');
-  await expect(server.node.users.joinRoom(ada, 'chat:2')).rejects.toMatchObject({ code: 106 });
+  await expect(server.node.users.joinRoom(ada, 'chat:2')).rejects.toMatchObject({
+    name: 'LimitExceededError',
+    limit: 'maxSubscriptions',
+  });
   expect(server.node.stats().limits.maxSubscriptions).toBe(1);
 });
 

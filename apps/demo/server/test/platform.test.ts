@@ -217,6 +217,8 @@ describe('a support view', () => {
     const live = await demo.live(other, 'acme');
     await other.post('/api/auth/logout');
     expect(await live.gone).toBe(3503);
+    const again = await demo.signIn('root@platform.test');
+    expect((await again.tab('acme').get('/api/users')).status).toBe(401); // for a new reason
   });
 
   test('needs a tenant that exists and a reason', async () => {

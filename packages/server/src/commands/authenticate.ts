@@ -1,6 +1,5 @@
-import { isSameRealm } from '@trunkline/contract';
 import { disconnects } from '../errors.ts';
-import { checkPrincipal, type Handshake, type Principal } from '../principal.ts';
+import { checkPrincipal, checkSuccessor, type Handshake, type Principal } from '../principal.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { awaitHook } from './hook.ts';
@@ -34,7 +33,7 @@ export async function askAgain(session: Session, time: TimeBudget): Promise<Prin
   const { principal: before } = session;
   const call = async () => {
     const answer = await reauthorize?.(before);
-    return answer ? requireSame(before, checkPrincipal(answer)) : null;
+    return answer ? checkSuccessor(before, answer) : null;
   };
   const principal = await awaitHook(session, time, { name: 'reauthorize', call });
   if (principal === null || (await isRevoked(session, principal, time))) {
@@ -44,15 +43,19 @@ export async function askAgain(session: Session, time: TimeBudget): Promise<Prin
   return principal;
 }
 
+/**
+ * What was found out about a principal may have been taken back while it was looked up (since `askedAt`, of
+ * `performance.now()`): such a session comes back, and is asked about anew. To be asked last: from here on a
+ * change of permissions finds it.
+ */
+export function requireUnchanged({ node }: Session, principal: Principal, askedAt: number): void {
+  if (node.users.hasChangedSince(principal, askedAt)) throw disconnects.forceReconnect;
+}
+
 async function isRevoked(
   { node }: Session,
   principal: Principal,
   time: TimeBudget,
 ): Promise<boolean> {
   return await time.spend('the broker', node.users.isRevoked(principal));
-}
-
-function requireSame(before: Principal, now: Principal): Principal {
-  if (now.userId === before.userId && isSameRealm(now.realm, before.realm)) return now;
-  throw new TypeError('reauthorize must give the same user in the same realm, or null');
 }

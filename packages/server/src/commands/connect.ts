@@ -8,7 +8,7 @@ import { connectReply } from '../protocol/reply.ts';
 import { type Joined, join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
-import { askPrincipal } from './authenticate.ts';
+import { askPrincipal, requireUnchanged } from './authenticate.ts';
 import { ownTargets } from './own-targets.ts';
 import { recordForeignPositions, recordSupportView } from './records.ts';
 import { newSubscription, unlessFull } from './server-side.ts';
@@ -53,28 +53,10 @@ async function authenticate(
   return principal;
 }
 
-/**
- * After a change of network all of a user's connections come again while the old ones still count.
- * Where one more would be too many, those that give no sign of life are ended first.
- */
-async function makeSpace(
-  session: Session,
-  { realm, userId }: Principal,
-  time: TimeBudget,
-): Promise<void> {
+async function makeSpace(session: Session, principal: Principal, time: TimeBudget): Promise<void> {
   const { connections, limits } = session.node;
-  if (!connections.isFullFor(realm, userId)) return;
   const timeoutMs = Math.min(limits.probeTimeoutMs, time.patienceMs);
-  const probes = connections.of(realm, userId).map((connection) => connection.probe(timeoutMs));
-  await session.whileOpen(Promise.all(probes));
-}
-
-/**
- * What `authenticate` has found may have been revoked while it looked: from here on a revocation finds
- * this session. It comes back, and is asked about anew.
- */
-function requireUnchanged({ node }: Session, principal: Principal, askedAt: number): void {
-  if (node.users.hasChangedSince(principal, askedAt)) throw disconnects.forceReconnect;
+  await session.whileOpen(connections.makeSpaceFor(session, principal, timeoutMs));
 }
 
 async function joinOwnChannels(

@@ -7,7 +7,7 @@ import type { SubRefreshRequest } from '../protocol/command.ts';
 import { refreshReply, subRefreshReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
-import { askPrincipal } from './authenticate.ts';
+import { askPrincipal, requireUnchanged } from './authenticate.ts';
 import { authorize } from './authorize.ts';
 import { recordForeignRefresh } from './records.ts';
 
@@ -18,8 +18,10 @@ export async function refresh(
   token: string,
   time: TimeBudget,
 ): Promise<void> {
+  const askedAt = performance.now();
   const principal = await renewed(session, token, time);
   requireSameIdentity(session, principal);
+  requireUnchanged(session, principal, askedAt);
   const { tokenLeadMs } = session.node.limits;
   session.write(refreshReply(id, session.id, announced(principal.expiresAt, tokenLeadMs)));
   await become(session, principal, time);

@@ -1,5 +1,5 @@
 import { type Target, wireName } from '@trunkline/contract';
-import { disconnects, LimitExceededError, protocolErrors } from '../errors.ts';
+import { disconnects, LimitExceededError } from '../errors.ts';
 import { subscribePush } from '../protocol/reply.ts';
 import { type Joined, join, ReplyBudget } from '../recovery.ts';
 import type { Session } from '../session.ts';
@@ -37,7 +37,8 @@ export async function joinServerSide(
 ): Promise<void> {
   if (session.subscriptions.get(wireName(target))) return;
   if (!session.subscriptions.hasSpaceFor(1)) {
-    if (isRequired) throw protocolErrors.limitExceeded;
+    const { maxSubscriptions } = session.node.limits;
+    if (isRequired) throw new LimitExceededError('maxSubscriptions', maxSubscriptions);
     return;
   }
   const subscription = newSubscription(session, target);

@@ -1,5 +1,6 @@
 import { LimitExceededError, protocolErrors } from '../errors.ts';
 import { announced } from '../expiry.ts';
+import { stayInRoom } from '../permissions.ts';
 import type { SubscribeRequest } from '../protocol/command.ts';
 import { type PushForm, pushForm } from '../protocol/push.ts';
 import { subscribeReply, unsubscribeReply } from '../protocol/reply.ts';
@@ -55,8 +56,11 @@ export async function subscribe(
 /** `unsubscribe`: succeeds whether or not there was a subscription. A server-side one stays. */
 export function unsubscribe(session: Session, id: number, channel: string): void {
   const subscription = session.subscriptions.get(channel);
-  if (subscription && !subscription.isServerSide) session.subscriptions.remove(subscription);
+  const isOwn = subscription !== undefined && !subscription.isServerSide;
+  if (isOwn) session.subscriptions.remove(subscription);
   session.write(unsubscribeReply(id));
+  // Not a part of the command: whoever takes the user out of the room waits for the room's commands.
+  if (isOwn) void stayInRoom(session, channel);
 }
 
 function credentialsOf({ token, data }: SubscribeRequest): Credentials {

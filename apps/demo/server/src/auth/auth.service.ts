@@ -71,7 +71,7 @@ export class AuthService {
     const account = ended && (await this.#findAccount(eq(users.id, ended.userId)));
     if (!account) return [];
     const { id } = account.user;
-    const viewed = await this.supportViews.tenantsOf(id);
+    const viewed = await this.supportViews.closeAll(id); // whoever comes back says why anew
     return [
       ...realmsOf(account).map((realm) => ({ realm, userId: id })),
       ...viewed.map((tenantId) => ({ realm: tenantRealm(tenantId), userId: supportUserId(id) })),
