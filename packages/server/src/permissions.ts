@@ -22,6 +22,8 @@ import { withTimeout } from './with-timeout.ts';
 
 /** What was written to somebody who has lost something may be on its way for so long. */
 const SETTLE_MS = 500;
+/** Of refreshes that change no role, only one in that time asks about the rooms again. */
+const REFRESH_PAUSE_MS = 10_000;
 /** What could not be told is asked again after this share of the usual time. */
 const RETRY_SHARE = 0.1;
 
@@ -103,13 +105,21 @@ export async function become(
   principal: Principal,
   time: TimeBudget,
 ): Promise<void> {
+  const isRested = performance.now() - session.appliedAt >= REFRESH_PAUSE_MS;
+  const isChanged = !isSameRoles(session.principal, principal);
   session.renew(principal);
+  // Each asks the rule of every room: a client may refresh more often than that is worth.
+  if (!isRested && !isChanged) return;
   try {
     await inTurn(session, () => applyPrincipal(session, principal, time));
   } catch (error) {
     if (isDisconnect(error)) throw error;
     recheckIn(session, session.node.limits.reauthorizeIntervalMs * RETRY_SHARE);
   }
+}
+
+function isSameRoles({ roles: before }: Principal, { roles: now }: Principal): boolean {
+  return before.length === now.length && before.every((role) => now.includes(role));
 }
 
 /** Nothing else may be done to the same user meanwhile; an anonymous one is nobody in particular. */
@@ -150,6 +160,7 @@ async function applyPrincipal(
   time: TimeBudget,
 ): Promise<void> {
   session.renew(principal);
+  session.appliedAt = performance.now();
   const targets = await ownTargets(session, principal, time);
   const own: ReadonlySet<string> = new Set(targets.map(wireName));
   const wishes = () => session.subscriptions.clientSide.filter((each) => !own.has(each.wireName));

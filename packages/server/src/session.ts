@@ -52,6 +52,8 @@ export class Session
   #isRefused = false;
   #isLive = false;
   #isClosed = false;
+  /** When it was last asked what it may hear, by the monotonic clock. */
+  appliedAt: number = -Infinity;
   /** Its transport has gone, too. */
   #isGone = false;
   #onGone: (() => void)[] | null = null;

@@ -156,6 +156,29 @@ test('a refresh with other roles changes what the connection hears, and the conn
   ]);
 });
 
+test('refreshes in a row ask about the rooms once, however many come', async () => {
+  let asked = 0;
+  const server = await serve({
+    authenticate: (handshake) => tokens.authenticate(handshake),
+    rooms: {
+      'open:*': {
+        authorize: () => {
+          asked += 1;
+          return true;
+        },
+      },
+    },
+  });
+  const client = new RawClient(server.url);
+  await client.connect(await sign(60));
+  await client.ask(2, { subscribe: { channel: 'open:1' } });
+  for (let id = 3; id < 10; id += 1) await client.ask(id, { refresh: { token: await sign(60) } });
+  await client.ask(10, { refresh: { token: await sign(60, { roles: ['new'] }) } }); // is no repeat
+  await client.line(({ push }) => push?.channel === '@role:new');
+  await client.ask(11, { history: { channel: 'open:1' } });
+  expect(asked).toBe(3); // the subscribe, the first refresh, the one with another role
+});
+
 test('a user database that is down at a refresh is no log-out: the client tries again', async () => {
   let isDown = false;
   const server = await serve({
