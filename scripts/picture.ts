@@ -1,11 +1,17 @@
-// Takes the README's picture of the demo: `npm run build && node scripts/picture.ts`.
+// Takes the pictures of the demo in the docs: `npm run build && npm run picture`.
 import { type Browser, chromium, type Page } from 'playwright';
 import { startDemo } from '../test/e2e/demo-server.ts';
 import { expectTotal, importFile, logIn, sampleCsv, toastTitled } from '../test/e2e/person.ts';
 import { chromiumArgs, chromiumPath } from './chromium.ts';
 
 const SIZE = { width: 880, height: 760 };
-const file = new URL('../docs/demo.png', import.meta.url).pathname;
+
+const TALK: readonly (readonly ['ada' | 'ben', string])[] = [
+  ['ben', 'Did the import go through?'],
+  ['ada', '10,000 users, and nobody had to reload.'],
+  ['ben', 'I watched my table fill up by itself.'],
+  ['ada', 'Lunch?'],
+];
 
 interface Panel {
   readonly caption: string;
@@ -19,15 +25,15 @@ const browser = await chromium.launch({
 });
 const demo = await startDemo({ IMPORT_PACE_MS: '250' });
 try {
-  await drawPanels(browser, await takePanels(browser, demo.url));
-  console.log('docs/demo.png is new');
+  await drawPanels(browser, 'demo.png', await takeImport(browser, demo.url));
+  await drawPanels(browser, 'chat.png', await takeChat(browser, demo.url));
 } finally {
   await browser.close();
   await demo.stop();
 }
 
 /** Ada while her import runs; Ben, who has not touched his page, after it has ended. */
-async function takePanels(people: Browser, url: string): Promise<Panel[]> {
+async function takeImport(people: Browser, url: string): Promise<Panel[]> {
   const ada = await logIn(people, url, 'ada@acme.test');
   const ben = await logIn(people, url, 'ben@acme.test');
   for (const { page } of [ada, ben]) await page.setViewportSize(SIZE);
@@ -42,11 +48,34 @@ async function takePanels(people: Browser, url: string): Promise<Panel[]> {
   ];
 }
 
+/** Ben begins to answer, and Ada sees that he does. */
+async function takeChat(people: Browser, url: string): Promise<Panel[]> {
+  const ada = (await logIn(people, url, 'ada@acme.test')).page;
+  const ben = (await logIn(people, url, 'ben@acme.test')).page;
+  for (const page of [ada, ben]) {
+    await page.setViewportSize(SIZE);
+    await page.goto(`${url}/chat/general`);
+    await page.getByText('Also here:').waitFor();
+  }
+  for (const [who, text] of TALK) {
+    const page = who === 'ada' ? ada : ben;
+    await page.getByLabel('Message to General').fill(text);
+    await page.keyboard.press('Enter');
+    for (const each of [ada, ben]) await each.getByText(text, { exact: true }).waitFor();
+  }
+  await ben.getByLabel('Message to General').pressSequentially('At noon');
+  await ada.getByText('Ben Okafor is typing…').waitFor();
+  return [
+    { caption: 'Ada sees that Ben is here, and types', image: await shot(ada) },
+    { caption: 'Ben answers', image: await shot(ben) },
+  ];
+}
+
 async function shot(page: Page): Promise<Buffer> {
   return await page.screenshot({ animations: 'disabled' });
 }
 
-async function drawPanels(painter: Browser, panels: readonly Panel[]): Promise<void> {
+async function drawPanels(painter: Browser, name: string, panels: readonly Panel[]): Promise<void> {
   const page = await painter.newPage({ deviceScaleFactor: 1 });
   await page.setViewportSize({ width: 1640, height: 800 });
   const figures = panels.map(
@@ -60,5 +89,7 @@ async function drawPanels(painter: Browser, panels: readonly Panel[]): Promise<v
     img { width: 100%; border-radius: 12px; box-shadow: 0 2px 16px #0003; display: block; }
     figcaption { margin-top: 14px; text-align: center; color: #333c4d; }
   </style><main>${figures.join('')}</main>`);
-  await page.locator('main').screenshot({ path: file });
+  const path = new URL(`../docs/${name}`, import.meta.url).pathname;
+  await page.locator('main').screenshot({ path });
+  console.log(`docs/${name} is new`);
 }
