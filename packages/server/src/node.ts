@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Channel, type MemberList, parseChannelKey, type Realm } from '@trunkline/contract';
 import { Admission } from './admission.ts';
+import { Attendance } from './attendance.ts';
 import { type AuditEntry, AuditTrail } from './audit.ts';
 import { pinoAudit } from './audit-pino.ts';
 import { Authentications } from './authentications.ts';
@@ -55,6 +56,7 @@ export class Node {
   readonly emulated: EmulatedSessions = new EmulatedSessions();
   readonly users: Users;
   readonly presences: Presences;
+  readonly attendance: Attendance;
   readonly rooms: Rooms;
   readonly alarm: IsolationAlarm;
   readonly admission: Admission;
@@ -111,9 +113,12 @@ export class Node {
       audit: (entry) => this.audit(entry),
       onExceeded: onQuota,
     });
+    const { maxPresenceClients: maxMembers } = this.limits;
+    this.attendance = new Attendance({ broker: this.#broker, maxMembers });
     this.presences = new Presences({
       broker: this.#broker,
       limits: this.limits,
+      onChanged: (channel) => this.attendance.changed(channel),
       onError: (error) => this.#brokerFailed('presence', error),
     });
     this.#fanOut = new FanOut({
@@ -140,7 +145,10 @@ export class Node {
   async start(): Promise<void> {
     await this.#broker.start(
       (channel, publication, epoch) => this.#hub.fanOut(channel, publication, epoch),
-      (channel, change) => this.#hub.fanOutPresenceChange(channel, change),
+      (channel, change) => {
+        this.attendance.changed(channel);
+        this.#hub.fanOutPresenceChange(channel, change);
+      },
     );
     this.tenants.start();
     this.presences.start();
@@ -218,7 +226,7 @@ export class Node {
 
   /** Who is present in a channel, in the order of their coming. */
   async presence(channel: string): Promise<readonly ClientInfo[]> {
-    return await this.#broker.presence(channel);
+    return await this.attendance.clients(channel);
   }
 
   /**

@@ -17,6 +17,8 @@ export interface Present {
 export interface PresencesOptions {
   readonly broker: Broker;
   readonly limits: Pick<Limits, 'presenceTtlMs' | 'presenceIntervalMs'>;
+  /** What was read of this channel is old. */
+  readonly onChanged: (channel: string) => void;
   onError(error: unknown): void;
 }
 
@@ -50,6 +52,7 @@ export class Presences {
     if (!present.keepsPresence) return;
     this.#named.add(present);
     await this.#name(present);
+    this.#options.onChanged(present.channel);
   }
 
   /** Tells the others: after the subscribe's reply, so that nobody hears of himself before it. */
@@ -82,9 +85,9 @@ export class Presences {
 
   async #remove(present: Present): Promise<void> {
     const { channel, info } = present;
-    await this.#steps.run(stepsOf(present), () =>
-      this.#options.broker.removePresence(channel, info.client),
-    );
+    const { broker, onChanged } = this.#options;
+    await this.#steps.run(stepsOf(present), () => broker.removePresence(channel, info.client));
+    onChanged(channel);
   }
 
   async #broadcast({ channel, info }: Present, kind: 'join' | 'leave'): Promise<void> {

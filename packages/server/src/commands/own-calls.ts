@@ -1,13 +1,12 @@
 import { PRESENCE_CALL, TYPING_CALL } from '@trunkline/contract';
 import { protocolErrors } from '../errors.ts';
 import { sealTyping } from '../event.ts';
-import { membersOf } from '../members.ts';
 import type { RpcRequest } from '../protocol/command.ts';
 import { rpcReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
 import { firstFitting, writeLarge } from './large-reply.ts';
-import { presentIn } from './presence.ts';
+import { attendanceOf } from './presence.ts';
 import { orTooMany, requireMember } from './publish.ts';
 
 /** Answers one of the server's own methods, `trunkline:…`. Throws error 104 where there is no such one. */
@@ -35,7 +34,9 @@ async function members(
   time: TimeBudget,
 ): Promise<void> {
   const { node } = session;
-  const list = membersOf(await presentIn(session, room, time), node.limits.maxPresenceClients);
+  const list = await attendanceOf(session, room, time, (attendance, key) =>
+    attendance.members(key),
+  );
   const { total } = list;
   const named = firstFitting(session, list.members, (member) => JSON.stringify(member));
   if (named.length < total) node.exceeded('maxPresenceClients', { client: session.id });

@@ -1,3 +1,4 @@
+import type { Attendance } from '../attendance.ts';
 import type { ClientInfo } from '../broker/broker.ts';
 import { protocolErrors } from '../errors.ts';
 import { clientInfoBody } from '../protocol/client-info.ts';
@@ -33,16 +34,28 @@ export async function presenceStats(
   session.write(presenceStatsReply(id, { clients: all.length, users }));
 }
 
-/** Who is present in a room that this client may read. Throws error 103, 107 or 108. */
-export async function presentIn(
+/**
+ * What `ask` finds out of who is present in a room that this client may read. Throws error 103, 107 or
+ * 108.
+ */
+export async function attendanceOf<T>(
   session: Session,
   room: string,
   time: TimeBudget,
-): Promise<readonly ClientInfo[]> {
+  ask: (attendance: Attendance, key: string) => Promise<T>,
+): Promise<T> {
   const rule = await requireReader(session, room, time);
   if (!rule.presence) throw protocolErrors.notAvailable;
   const { node, principal } = session;
   const channel = { realm: principal.realm, target: { kind: 'room', room } } as const;
-  const asking = node.presence(node.alarm.keyOf(channel, session));
+  const asking = ask(node.attendance, node.alarm.keyOf(channel, session));
   return await session.whileOpen(time.spend('the broker', asking));
+}
+
+async function presentIn(
+  session: Session,
+  room: string,
+  time: TimeBudget,
+): Promise<readonly ClientInfo[]> {
+  return await attendanceOf(session, room, time, (attendance, key) => attendance.clients(key));
 }
