@@ -25,8 +25,8 @@ export interface TenantLimits {
   /** Publications that may come at once. Default 2,000. */
   readonly publishBurst: number;
   /**
-   * Bytes per second written to the tenant's sessions; more waits its turn, and `history` and
-   * `presence` get error 111. Default 10 MiB.
+   * Bytes per second written to the tenant's sessions; more waits its turn, a recovery no longer than 2 s
+   * (then it is a gap), and `history` and `presence` get error 111. Default 10 MiB.
    */
   readonly fanOutBytesPerSecond: number;
   /** Bytes that may be written at once. Default 20 MiB. */
