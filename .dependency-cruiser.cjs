@@ -33,7 +33,7 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|users|recent-changes|presences|attendance|members|sequences|all-done|client-address|tenants|counters|rate|recoveries|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
+      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|users|recent-changes|presences|attendance|members|sequences|all-done|client-address|tenants|counters|rate|waiting-queue|recoveries|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
       `${doors}|session|permissions|failure|subscriptions?|inbox|command-queue|client-rates|lifetime|commands/.*|recovery|expiry|outbox|waiting-lines|reply-space|(stream-)?transport|watched-write`,
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),

@@ -119,7 +119,7 @@ export async function become(
 }
 
 function isSameRoles({ roles: before }: Principal, { roles: now }: Principal): boolean {
-  return before.length === now.length && before.every((role) => now.includes(role));
+  return before.every((role) => now.includes(role)) && now.every((role) => before.includes(role));
 }
 
 /** Nothing else may be done to the same user meanwhile; an anonymous one is nobody in particular. */

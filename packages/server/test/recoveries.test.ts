@@ -48,8 +48,8 @@ test('a tenant whose clients all come back at once makes them wait for one anoth
 test('recoveries of a tenant go in the order of their asking, a small one does not overtake', async () => {
   const bucket = new TokenBucket(100_000, 1_000);
   const recoveries = new Recoveries({ bytes: () => bucket, patienceMs: 5_000 });
-  expect(recoveries.take(0)).toBe(true);
-  expect(recoveries.take(3_000)).toBe(true); // what cannot be cut up leaves a debt
+  expect(await recoveries.take(0)).toBe(true);
+  expect(await recoveries.take(3_000)).toBe(true); // what cannot be cut up leaves a debt
   const order: string[] = [];
   const ask = async (name: string, bytes: number) => {
     expect(await recoveries.take(bytes)).toBe(true);
@@ -62,6 +62,6 @@ test('recoveries of a tenant go in the order of their asking, a small one does n
 test('who waits longer than a recovery may gets nothing, and takes nothing', async () => {
   const bucket = new TokenBucket(1, 1);
   const recoveries = new Recoveries({ bytes: () => bucket, patienceMs: 20 });
-  expect(recoveries.take(10)).toBe(true);
+  expect(await recoveries.take(10)).toBe(true);
   expect(await recoveries.take(10)).toBe(false);
 });

@@ -179,6 +179,13 @@ test('refreshes in a row ask about the rooms once, however many come', async () 
   expect(asked).toBe(3); // the subscribe, the first refresh, the one with another role
 });
 
+test('a role that is named twice does not hide that another has come', async () => {
+  const { client } = await enter(await sign(60, { roles: ['a', 'a'] }));
+  await client.ask(2, { refresh: { token: await sign(60, { roles: ['a', 'a'] }) } });
+  await client.ask(3, { refresh: { token: await sign(60, { roles: ['a', 'b'] }) } });
+  await client.line(({ push }) => push?.channel === '@role:b' && push.subscribe !== undefined);
+});
+
 test('a user database that is down at a refresh is no log-out: the client tries again', async () => {
   let isDown = false;
   const server = await serve({

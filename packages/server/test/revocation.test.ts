@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PLATFORM } from '@trunkline/contract';
 import {
   BrokerUnavailableError,
@@ -82,6 +81,16 @@ async function connectedReader(server: Awaited<ReturnType<typeof serve>>, token:
   return { client, stop: () => client.socket.pause(), goOn: () => client.socket.resume() };
 }
 
+/** Lets what was begun come as far as it can, and looks that it is not at its end. */
+async function expectToWait(begun: Promise<void>): Promise<void> {
+  let isOver = false;
+  void begun.finally(() => {
+    isOver = true;
+  });
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(isOver).toBe(false);
+}
+
 const PAYLOAD = JSON.stringify('x'.repeat(8_000));
 
 /** Fills a reader's socket and queue with a room's content, between two words on another channel. */
@@ -101,7 +110,7 @@ test('of a room that was left nothing more is written, also not what waited for 
   const published = 2_000;
   for (let n = 0; n < published / 60; n += 1) await fill(server);
   const leaving = server.node.users.leaveRoom(ada, 'chat:1');
-  await sleep(50); // it must wait for what the socket has
+  await expectToWait(leaving); // for what the socket has
   goOn();
   await leaving;
   await server.node.publish(allChannel(), '"after"');
@@ -241,7 +250,7 @@ test.each(['leaveRoom', 'refreshPermissions'] as const)(
     const { users } = server.node;
     const taking =
       way === 'leaveRoom' ? users.leaveRoom(ada, 'chat:1') : users.refreshPermissions(ada);
-    await sleep(50); // it must wait for what the socket has
+    await expectToWait(taking); // for what the socket has
     goOn();
     await taking;
     await server.node.publish(allChannel(), '"after"');
@@ -261,7 +270,7 @@ test('what waits of a room that its client has left by itself is not sent once i
   client.send({ id: 3, unsubscribe: { channel: 'chat:1' } });
   await expect.poll(() => server.node.stats().subscriptions).toBe(2);
   const leaving = server.node.users.leaveRoom(ada, 'chat:1');
-  await sleep(50); // it must wait for what the socket has
+  await expectToWait(leaving); // for what the socket has
   goOn();
   await leaving;
   await client.reply(3);
@@ -403,7 +412,7 @@ test.each(['http_stream', 'sse'] as const)(
     response.pause();
     for (let n = 0; n < 17; n += 1) await fill(server);
     const leaving = server.node.users.leaveRoom(ada, 'chat:1');
-    await sleep(50); // it must wait for what the socket has
+    await expectToWait(leaving); // for what the socket has
     response.resume();
     await leaving;
     await server.node.publish(allChannel(), '"after"');

@@ -1,11 +1,8 @@
-import { useMutation } from '@tanstack/react-query';
 import { Megaphone } from 'lucide-react';
 import { useState } from 'react';
-import { errorMessage, post } from '@/api';
+import { post } from '@/api';
 import { Button } from '../ui/button.tsx';
-import { FormDialog } from '../ui/dialog.tsx';
-import { TextField } from '../ui/field.tsx';
-import { type SendAnswer, tellReceipt } from './receipts.ts';
+import { MessageDialog } from './message-dialog.tsx';
 import type { TenantRow } from './tenants.ts';
 
 /** Tells everyone in one tenant something. */
@@ -33,40 +30,17 @@ interface AnnouncementDialogProps {
 }
 
 function AnnouncementDialog({ tenant: { id, name }, onClose }: AnnouncementDialogProps) {
-  const [text, setText] = useState('');
-  const [wasSubmitted, setWasSubmitted] = useState(false);
-  const message = text.trim();
-  const problem = message === '' ? 'Write what they should know.' : null;
-
-  const sending = useMutation({
-    mutationFn: () => post<SendAnswer>('/api/platform/announcements', { tenantId: id, message }),
-    onSuccess: (answer) => {
-      onClose();
-      tellReceipt(`Announced to ${name}`, answer);
-    },
-  });
-
   return (
-    <FormDialog
+    <MessageDialog
       title={`Announce to ${name}`}
       description={`Everyone who works in ${name} now sees it at once, and nobody else does.`}
-      submitLabel={sending.isPending ? 'Sending…' : 'Announce'}
-      isPending={sending.isPending}
-      problem={sending.error && errorMessage(sending.error)}
+      label="Announcement"
+      placeholder="System will be updated tonight"
+      submitLabel="Announce"
+      emptyProblem="Write what they should know."
+      sentTitle={`Announced to ${name}`}
+      send={(message) => post('/api/platform/announcements', { tenantId: id, message })}
       onClose={onClose}
-      onSubmit={() => {
-        setWasSubmitted(true);
-        if (problem === null) sending.mutate();
-      }}
-    >
-      <TextField
-        label="Announcement"
-        placeholder="System will be updated tonight"
-        value={text}
-        maxLength={500}
-        problem={wasSubmitted ? problem : null}
-        onChange={(event) => setText(event.target.value)}
-      />
-    </FormDialog>
+    />
   );
 }

@@ -1,11 +1,8 @@
-import { useMutation } from '@tanstack/react-query';
 import { Siren } from 'lucide-react';
 import { useState } from 'react';
-import { errorMessage, post } from '@/api';
+import { post } from '@/api';
 import { Button } from '../ui/button.tsx';
-import { FormDialog } from '../ui/dialog.tsx';
-import { TextField } from '../ui/field.tsx';
-import { type SendAnswer, tellReceipt } from './receipts.ts';
+import { MessageDialog } from './message-dialog.tsx';
 
 /** Tells the platform's staff something, and nobody else. */
 export function PlatformAlert() {
@@ -22,42 +19,20 @@ export function PlatformAlert() {
 }
 
 function PlatformAlertDialog({ onClose }: { onClose: () => void }) {
-  const [text, setText] = useState('');
   const [isHigh, setIsHigh] = useState(true);
-  const [wasSubmitted, setWasSubmitted] = useState(false);
-  const message = text.trim();
-  const problem = message === '' ? 'Write what has happened.' : null;
-
-  const sending = useMutation({
-    mutationFn: () =>
-      post<SendAnswer>('/api/platform/alerts', { severity: isHigh ? 'high' : 'info', message }),
-    onSuccess: (answer) => {
-      onClose();
-      tellReceipt('The platform has been alerted', answer);
-    },
-  });
-
+  const severity = isHigh ? 'high' : 'info';
   return (
-    <FormDialog
+    <MessageDialog
       title="Alert the platform"
       description="All platform staff see it at once. No tenant does."
-      submitLabel={sending.isPending ? 'Sending…' : 'Send alert'}
-      isPending={sending.isPending}
-      problem={sending.error && errorMessage(sending.error)}
+      label="Alert"
+      placeholder="System maintenance required"
+      submitLabel="Send alert"
+      emptyProblem="Write what has happened."
+      sentTitle="The platform has been alerted"
+      send={(message) => post('/api/platform/alerts', { severity, message })}
       onClose={onClose}
-      onSubmit={() => {
-        setWasSubmitted(true);
-        if (problem === null) sending.mutate();
-      }}
     >
-      <TextField
-        label="Alert"
-        placeholder="System maintenance required"
-        value={text}
-        maxLength={500}
-        problem={wasSubmitted ? problem : null}
-        onChange={(event) => setText(event.target.value)}
-      />
       <label className="flex items-start gap-2.5 text-sm">
         <input
           type="checkbox"
@@ -72,6 +47,6 @@ function PlatformAlertDialog({ onClose }: { onClose: () => void }) {
           </span>
         </span>
       </label>
-    </FormDialog>
+    </MessageDialog>
   );
 }
