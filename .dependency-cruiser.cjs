@@ -28,7 +28,12 @@ module.exports = {
     },
     layer('contract-is-a-leaf', 'packages/contract', []),
     layer('server-uses-contract', 'packages/server', ['packages/contract']),
-    layer('nestjs-uses-server', 'packages/nestjs', ['packages/server', 'packages/contract']),
+    layer('operations-uses-contract', 'packages/operations', ['packages/contract']),
+    layer('nestjs-uses-server-and-operations', 'packages/nestjs', [
+      'packages/server',
+      'packages/operations',
+      'packages/contract',
+    ]),
     layer('client-uses-contract', 'packages/client', ['packages/contract']),
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
@@ -75,6 +80,16 @@ module.exports = {
       'node_modules/pino/',
       '^packages/server/src/audit-pino\\.ts$',
     ),
+    only(
+      'only-pg-boss-knows-pg-boss',
+      'node_modules/pg-boss/',
+      '^packages/operations/src/pg-boss(-workers)?\\.ts$',
+    ),
+    only(
+      'only-bullmq-knows-bullmq',
+      'node_modules/(bullmq|ioredis)/',
+      '^packages/operations/src/bullmq-(runner|processor)\\.ts$',
+    ),
     only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
     only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
     only('only-client-knows-centrifuge', 'node_modules/centrifuge/', '^packages/client/src/'),
@@ -83,7 +98,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^(packages|apps)/([^/]+)/' },
       to: {
-        path: '^packages/([^/]+)/src/(?!(index|testing|tokens|monitoring)\\.tsx?$)',
+        path: '^packages/([^/]+)/src/(?!(index|testing|tokens|monitoring|pg-boss|bullmq)\\.tsx?$)',
         pathNot: '^$1/$2/',
       },
     },
@@ -91,7 +106,13 @@ module.exports = {
       name: 'demo-halves-are-apart',
       severity: 'error',
       from: { path: '^apps/demo/(server|web)/src' },
-      to: { path: '^apps/demo/', pathNot: '^apps/demo/$1/' },
+      to: { path: '^apps/demo/', pathNot: '^apps/demo/($1|shared)/' },
+    },
+    {
+      name: 'what-the-demo-shares-knows-neither-half',
+      severity: 'error',
+      from: { path: '^apps/demo/shared/' },
+      to: { path: '^(packages|apps)/', pathNot: '^(packages/contract|apps/demo/shared)/' },
     },
   ],
   options: {

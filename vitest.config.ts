@@ -18,6 +18,8 @@ export default defineConfig({
   test: {
     // what was transformed with a fault in it must not be found by the next run
     fsModuleCache: fault === undefined,
+    // most of the time they wait: for leases, timers, other processes
+    maxWorkers: 4,
     projects: [
       {
         extends: true,
@@ -25,13 +27,14 @@ export default defineConfig({
         test: {
           name: 'node',
           include: [
-            'packages/{contract,server,nestjs,client}/test/**/*.test.ts',
+            'packages/{contract,server,operations,nestjs,client}/test/**/*.test.ts',
             'apps/demo/{server,web}/test/**/*.test.ts',
-            'test/{docs,guide,isolation,rooms}/**/*.test.ts',
+            'test/{docs,guide,isolation,operations,rooms,services}/**/*.test.ts',
             'bench/test/**/*.test.ts',
           ],
           exclude: ['**/*.dom.test.ts', '**/node_modules/**'],
           environment: 'node',
+          globalSetup: ['test/services/global-setup.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chromium } from '@playwright/test';
 import { runCommand } from './command.ts';
+import { canInstallPackages } from './debian.ts';
 
 /** `--no-sandbox` is needed only as root (containers, CI); the rest keeps Chromium off the network. */
 export const chromiumArgs: string[] = [
@@ -68,8 +69,7 @@ async function problemAtStart(): Promise<string | null> {
 
 function installCommands(): string[][] {
   const download = ['playwright', 'install', '--only-shell', 'chromium'];
-  const isDebianRoot = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
-  if (!isDebianRoot) return [download];
+  if (!canInstallPackages()) return [download];
   const apt = 'apt-get update -q && apt-get install -qy --no-install-recommends chromium';
   return [download, ['sh', '-c', apt]];
 }

@@ -1,13 +1,19 @@
 // `npm run nightly`: the long tiers, in the order in which they are worth knowing. The model test plays
-// 2,000 scenarios of 200 steps on each broker; the isolation test checks ten million deliveries; the lab
-// attacks, starves, drains and storms a server.
+// 2,000 scenarios of 200 steps on each broker; the isolation test checks ten million deliveries; a PGlite is
+// killed 50 times while it writes, and operations play 1,000 scenarios on each database; the lab attacks,
+// starves, drains and storms a server.
 import { spawnSync } from 'node:child_process';
 
 const tiers: readonly (readonly [command: string, args: readonly string[]])[] = [
   ['vitest', ['run', 'packages/server/test/model']],
   ['vitest', ['run', 'test/isolation/isolation.test.ts']],
+  ['vitest', ['run', ...['pglite.kill', 'pglite.model', 'postgres.model'].map(ofOperations)]],
   ['node', ['--conditions=@trunkline/source', 'test/lab/main.ts']],
 ];
+
+function ofOperations(name: string): string {
+  return `packages/operations/test/${name}`;
+}
 
 const env = { ...process.env, TRUNKLINE_TIER: 'nightly' };
 const failed = tiers.filter(

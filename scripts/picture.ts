@@ -1,7 +1,14 @@
 // Takes the pictures of the demo in the docs: `npm run build && npm run picture`.
 import { type Browser, chromium, type Page } from 'playwright';
 import { startDemo } from '../test/e2e/demo-server.ts';
-import { expectTotal, importFile, logIn, sampleCsv, toastTitled } from '../test/e2e/person.ts';
+import {
+  csv,
+  expectTotal,
+  importStored,
+  logIn,
+  sampleCsv,
+  toastTitled,
+} from '../test/e2e/person.ts';
 import { chromiumArgs, chromiumPath } from './chromium.ts';
 
 const SIZE = { width: 880, height: 760 };
@@ -27,6 +34,7 @@ const demo = await startDemo({ IMPORT_PACE_MS: '250' });
 try {
   await drawPanels(browser, 'demo.png', await takeImport(browser, demo.url));
   await drawPanels(browser, 'chat.png', await takeChat(browser, demo.url));
+  await drawPanels(browser, 'operations.png', await takeOperations(browser, demo.url));
 } finally {
   await browser.close();
   await demo.stop();
@@ -37,7 +45,7 @@ async function takeImport(people: Browser, url: string): Promise<Panel[]> {
   const ada = await logIn(people, url, 'ada@acme.test');
   const ben = await logIn(people, url, 'ben@acme.test');
   for (const { page } of [ada, ben]) await page.setViewportSize(SIZE);
-  await importFile(ada.page, 'users.csv', await sampleCsv());
+  await importStored(ada.page, 'users.csv', await sampleCsv());
   await toastTitled(ada.page, /User Import - 7\d%/).waitFor();
   const running = await shot(ada.page);
   await expectTotal(ben.page, '10,003');
@@ -68,6 +76,30 @@ async function takeChat(people: Browser, url: string): Promise<Panel[]> {
   return [
     { caption: 'Ada sees that Ben is here, and types', image: await shot(ada) },
     { caption: 'Ben answers', image: await shot(ben) },
+  ];
+}
+
+/** Ada sees what everyone at Acme has started; Ben reloads his page in the middle of it. */
+async function takeOperations(people: Browser, url: string): Promise<Panel[]> {
+  const ada = (await logIn(people, url, 'ada@acme.test')).page;
+  const ben = (await logIn(people, url, 'ben@acme.test')).page;
+  for (const page of [ada, ben]) await page.setViewportSize(SIZE);
+  await ada.getByRole('button', { name: 'Export' }).click();
+  await ada.getByRole('menuitem', { name: 'Excel file' }).click();
+  await ada.getByRole('region', { name: /is ready/ }).waitFor();
+  await importStored(ada, 'people.txt', 'name;mail\nAda;ada@acme.test');
+  await toastTitled(ada, 'User Import failed').getByRole('button', { name: /close/i }).click();
+  await ada.goto(`${url}/operations`);
+  await importStored(ben, 'new-team.csv', csv(6000, 'team'));
+  await ada.getByRole('progressbar', { name: 'User Import of new-team.csv' }).waitFor();
+  await toastTitled(ben, /User Import - 7\d%/).waitFor();
+  await ada.getByRole('button', { name: 'Details of User Import' }).first().click();
+  await ben.getByRole('link', { name: 'Operations' }).click();
+  await ben.reload();
+  await toastTitled(ben, /User Import - /).waitFor();
+  return [
+    { caption: 'Ada, an admin, sees Ben’s import run', image: await shot(ada) },
+    { caption: 'Ben has just reloaded his page', image: await shot(ben) },
   ];
 }
 

@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { type Fault, faults } from '../test/faults/faults.ts';
 import { provideChromium } from './chromium.ts';
 import { type CommandResult, runAll, runCommand } from './command.ts';
+import { provideServices } from './services.ts';
 
 /** What a stage counted. A gate counts as one test. */
 export interface Outcome {
@@ -11,6 +12,8 @@ export interface Outcome {
   readonly skipped: number;
   /** Shown when something failed. */
   readonly output: string;
+  /** What the end of the whole run repeats, so that nobody overlooks it. */
+  readonly notices?: readonly string[];
 }
 
 /** One step of `npm test`. */
@@ -22,7 +25,7 @@ export interface Stage {
 
 const cache = 'node_modules/.cache/trunkline-test';
 /** Far above what a quiet machine needs; it is there for a run that hangs. */
-const testLimitMs = 360_000;
+const testLimitMs = 600_000;
 
 /** Every step, in the order in which they run. */
 export const stages: readonly Stage[] = [
@@ -73,6 +76,7 @@ async function checkPackages(): Promise<CommandResult> {
 }
 
 async function runVitest(filters: readonly string[]): Promise<Outcome> {
+  await provideServices();
   const file = await freshReport('vitest.json');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const result = await runCommand('vitest', ['run', ...reporters, ...filters], {
@@ -98,6 +102,7 @@ async function runPlaywright(filters: readonly string[]): Promise<Outcome> {
 async function seedFaults(filters: readonly string[]): Promise<Outcome> {
   const chosen = faults.filter(({ name }) => filters.every((filter) => name.includes(filter)));
   const missed: string[] = [];
+  await provideServices();
   for (const fault of chosen) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other: some of the tests are about time
     const problem = await seed(fault);
@@ -124,7 +129,7 @@ async function seed({ name, caughtBy, says = /./, neverSays }: Fault): Promise<s
   return `It was noticed, but not for what it is: ${name}\n${output}`;
 }
 
-type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>;
+type Counts = Omit<Outcome, 'output'>;
 
 /** A run that broke (no report, no tests, an error outside the tests) is one failure more. */
 function countTests({ ok, output }: CommandResult, counts: Counts | null): Outcome {
@@ -139,7 +144,13 @@ interface VitestReport {
   numPendingTests: number;
   numTodoTests: number;
   numFailedTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: { status: string; assertionResults: VitestTest[] }[];
+}
+
+interface VitestTest {
+  status: string;
+  /** What `needs` of test/services has said about it. */
+  meta: { missing?: string };
 }
 
 function countVitest(report: VitestReport): Counts {
@@ -152,7 +163,19 @@ function countVitest(report: VitestReport): Counts {
     passed: report.numPassedTests,
     failed: report.numFailedTests + brokenFiles.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    notices: missingServices(report),
   };
+}
+
+function missingServices({ testResults }: VitestReport): string[] {
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const reasons = tests.flatMap(({ status, meta }) =>
+    status === 'skipped' && meta.missing ? [meta.missing] : [],
+  );
+  return [...Map.groupBy(reasons, (reason) => reason)].map(
+    ([reason, { length }]) =>
+      `SKIPPED: ${length === 1 ? '1 test' : `${length} tests`}, because ${reason}.`,
+  );
 }
 
 interface PlaywrightReport {

@@ -5,6 +5,7 @@ import { type Outcome, type Stage, stages } from './stages.ts';
 
 const { chosen, filters } = readArguments(process.argv.slice(2));
 const total = { passed: 0, failed: 0, skipped: 0 };
+const notices: string[] = [];
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
@@ -19,8 +20,10 @@ for (const stage of chosen) {
   total.passed += outcome.passed;
   total.failed += outcome.failed;
   total.skipped += outcome.skipped;
+  notices.push(...(outcome.notices ?? []));
 }
 
+if (notices.length > 0) console.log(`\n${notices.join('\n')}`);
 console.log(`\n${summary(total)}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import * as nestjs from '@trunkline/nestjs';
+import * as operations from '@trunkline/operations';
 import { defaultLimits, disconnects, protocolErrors, unsubscribed } from '@trunkline/server';
 import { expect, test } from 'vitest';
 
@@ -23,6 +25,22 @@ test.each([
 ])('docs/errors.md lists exactly the codes of "%s"', (heading, table) => {
   const expected = table.map(([code, text]) => [String(code), text]);
   expect(rows(read('errors.md'), heading)).toEqual(expected);
+});
+
+/** The errors that a package exports. */
+function errorsOf(exported: object): string[] {
+  const isError = (value: unknown) =>
+    typeof value === 'function' && value.prototype instanceof Error;
+  return Object.entries(exported).flatMap(([name, value]) => (isError(value) ? [name] : []));
+}
+
+test.each([
+  ['operations', errorsOf(operations)],
+  ['nestjs', errorsOf(nestjs)],
+])('docs/errors.md lists every error of @trunkline/%s', (_, names) => {
+  expect(names.length).toBeGreaterThan(4);
+  const listed = [...read('errors.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+  expect(listed).toEqual(expect.arrayContaining(names));
 });
 
 test('docs/configuration.md lists every limit', () => {

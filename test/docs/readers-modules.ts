@@ -8,13 +8,24 @@ export const readersModules: Readonly<Record<string, string>> = {
     interface User { id: string; name: string }
     export declare function useUsers(): { users: User[]; refetch: () => Promise<void> };
     export declare function UserTable(props: { users: User[] }): JSX.Element;
-    export declare function saveUsers(csvData: string): Promise<{ imported: number }>;`,
+    export declare function saveUsers(users: string | User[]): Promise<{ imported: number }>;
+    export declare function parseCSV(csvData: string): Promise<User[]>;
+    export declare function validateUsers(users: User[]): Promise<User[]>;
+    export declare function sendWelcomeEmails(results: { imported: number }): Promise<void>;
+    export declare function importFile(fileId: string, signal: AbortSignal): Promise<{ imported: number }>;`,
+  'user-import.ts': `import { defineOperation } from '@trunkline/contract';
+    import { z } from 'zod';
+    export const userImport = defineOperation('user-import', {
+      input: z.object({ fileId: z.string() }),
+      result: z.object({ imported: z.number() }),
+    });`,
   'snackbar.ts': `export declare const snackbar: {
     put(id: string, look: {
       tone: 'running' | 'success' | 'error' | 'cancelled';
       title: string;
       text: string;
       percentage: number | undefined;
+      button: { label: string; onClick(): void } | undefined;
       durationMs: number;
       onClose: () => void;
     }): void;
@@ -26,6 +37,8 @@ export const readersModules: Readonly<Record<string, string>> = {
       find(id: string): Promise<Session | null>;
       principalOf(cookies: string | undefined): Promise<Principal | null>;
     };`,
+  'pool.ts': `import type { Pool } from 'pg';
+    export declare const pool: Pool;`,
   'chats.ts': `export declare const chats: {
     of(userId: string): Promise<string[]>;
     hasMember(chatId: string, userId: string): Promise<boolean>;

@@ -9,6 +9,7 @@ const documents = [
   'README.md',
   'docs/react.md',
   'docs/nestjs.md',
+  'docs/operations.md',
   'docs/protocol.md',
   'docs/operating.md',
 ];
@@ -19,7 +20,7 @@ const printed = snippets.map((snippet): [string, Snippet] => [snippet.name, snip
 
 /** Mistakes in the printed code: each must fail the same compile, or the test proves nothing. */
 const mistakes: [document: string, right: string, wrong: string, code: string][] = [
-  ['README.md', 'webSocketService.sendToUser(', 'webSocketService.sendToUsr(', 'TS2551'],
+  ['README.md', 'webSocketService.sendToRoom(', 'webSocketService.sendToRom(', 'TS2551'],
   ['README.md', '(csvData: string,', '(csvData,', 'TS7006'],
   ['README.md', "'users', refetch", '42, refetch', 'TS2345'],
   ['docs/react.md', 'data.chatId ===', 'data.chatID ===', 'TS2551'],
@@ -35,6 +36,15 @@ const mistakes: [document: string, right: string, wrong: string, code: string][]
   ['docs/nestjs.md', 'forTenant(tenantId)', 'forTenants(tenantId)', 'TS2551'],
   ['docs/nestjs.md', 'repository.hasMember(id, userId)', 'repository.membersOf(id)', 'TS2416'],
   ['docs/nestjs.md', 'presence: true, joinLeave', 'present: true, joinLeave', 'TS2353'],
+  [
+    'docs/nestjs.md',
+    'return await this.operations.start(',
+    'await this.operations.start(',
+    'TS1241',
+  ],
+  ['docs/nestjs.md', 'fromPg(pool)', 'pool', 'TS2739'],
+  ['docs/operations.md', 'completed: ({ imported })', 'completed: ({ importd })', 'TS2339'],
+  ['docs/operations.md', 'op.input.fileId', 'op.input.file', 'TS2339'],
 ];
 
 let diagnostics: Diagnostics;

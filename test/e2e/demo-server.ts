@@ -11,6 +11,8 @@ export interface DemoServer {
   readonly url: string;
   /** Ctrl-C: resolves with the exit code and how long it took. */
   stop(): Promise<{ code: number | null; ms: number }>;
+  /** `kill -9`, then a new process on the same port with the same data; `between` is the time without one. */
+  crash(between?: () => Promise<void>): Promise<void>;
 }
 
 const START_LIMIT_MS = 40_000;
@@ -19,26 +21,39 @@ const START_LIMIT_MS = 40_000;
 export async function startDemo(env: Record<string, string> = {}): Promise<DemoServer> {
   const port = await freePort();
   const dataDir = await mkdtemp(join(tmpdir(), 'trunkline-e2e-'));
-  const child = spawn('node', ['--enable-source-maps', 'apps/demo/server/dist/main.js'], {
-    env: { ...process.env, PORT: String(port), DATA_DIR: dataDir, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = collect(child);
   const url = `http://127.0.0.1:${port}`;
-  await answering(`${url}/api/health`, child, output);
+  const start = () => launch(url, { PORT: String(port), DATA_DIR: dataDir, ...env });
+  let child = await start();
   return {
     port,
     url,
     stop: async () => {
       const startedAt = performance.now();
-      if (child.exitCode === null) {
-        child.kill('SIGINT');
-        await once(child, 'exit');
-      }
+      await end(child, 'SIGINT');
       await rm(dataDir, { recursive: true, force: true });
       return { code: child.exitCode, ms: performance.now() - startedAt };
     },
+    crash: async (between) => {
+      await end(child, 'SIGKILL');
+      await between?.();
+      child = await start();
+    },
   };
+}
+
+async function launch(url: string, env: Record<string, string>): Promise<ChildProcess> {
+  const child = spawn('node', ['--enable-source-maps', 'apps/demo/server/dist/main.js'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  await answering(`${url}/api/health`, child, collect(child));
+  return child;
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(signal);
+  await once(child, 'exit');
 }
 
 async function answering(url: string, child: ChildProcess, output: string[]): Promise<void> {

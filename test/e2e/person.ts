@@ -107,7 +107,27 @@ export async function removeImported(url: string): Promise<void> {
   expect(removal.status).toBe(200);
 }
 
+/** Imports a file the way the guide prints it: the request waits for the end. */
 export async function importFile(page: Page, name: string, content: string): Promise<void> {
+  await page.getByRole('radio', { name: 'As in the guide' }).check();
+  await chooseFile(page, name, content);
+}
+
+/** Imports a file as a stored operation; resolves with its id as soon as the server has answered. */
+export async function importStored(page: Page, name: string, content: string): Promise<string> {
+  await page.getByRole('radio', { name: 'Stored operation' }).check();
+  const answered = page.waitForResponse(
+    (answer) => answer.url().endsWith('/api/users/imports') && answer.request().method() === 'POST',
+  );
+  await chooseFile(page, name, content);
+  const answer = await answered;
+  expect(answer.status()).toBe(202);
+  const { id } = (await answer.json()) as { id: string };
+  expect(answer.headers()['location']).toBe(`/api/operations/${id}`);
+  return id;
+}
+
+async function chooseFile(page: Page, name: string, content: string): Promise<void> {
   await page
     .getByLabel('CSV file', { exact: true })
     .setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });

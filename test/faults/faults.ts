@@ -136,6 +136,47 @@ export const faults: readonly Fault[] = [
     caughtBy: ['test/isolation/isolation.test.ts'],
     says: /leaked/,
   },
+  {
+    name: 'an update is told before its transaction has ended',
+    changes: [
+      {
+        file: 'operations/src/journal.ts',
+        find: 'const row = await writeProgress(database, this.#tenure, sumOf(steps), steps.length);',
+        replace: `const row = await database.transaction(async (transaction) => {
+          const written = await writeProgress(transaction, this.#tenure, sumOf(steps), steps.length);
+          if (written) this.#announce(written, []);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          return written;
+        });`,
+      },
+    ],
+    caughtBy: ['test/operations/crash.test.ts'],
+    says: /and its row says/,
+  },
+  {
+    name: 'a page takes an older update for news',
+    changes: [
+      {
+        file: 'client/src/stored-operation.ts',
+        find: 'if (known?.seq !== undefined && seq <= known.seq) return known;',
+        replace: '',
+      },
+    ],
+    caughtBy: ['test/operations/flapping.test.ts'],
+    says: /went back/,
+  },
+  {
+    name: 'nobody is told of what a dead process has left',
+    changes: [
+      {
+        file: 'operations/src/engine.ts',
+        find: 'this.announce(rows);\n    await this.queue.add(rows, this.#options.database);',
+        replace: 'await this.queue.add(rows, this.#options.database);',
+      },
+    ],
+    caughtBy: ['test/operations/crash.test.ts'],
+    says: /nobody was told/,
+  },
 ];
 
 interface SourcePlugin {

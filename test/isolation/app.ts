@@ -13,7 +13,9 @@ import {
   CallData,
   type CanJoin,
   CurrentPrincipal,
+  type Database,
   OnCall,
+  OperationsModule,
   PrincipalGuard,
   type RoomParams,
   RoomPolicy,
@@ -110,6 +112,8 @@ export interface AppSetup {
   readonly onHook: OnHook;
   /** Can it say what somebody may by now? Else they come back through `authenticate`. */
   readonly canReauthorize: boolean;
+  /** Where it keeps operations, if it does. */
+  readonly database?: Database | undefined;
 }
 
 /** The application, as it runs. */
@@ -140,7 +144,9 @@ export async function startIsolationApp(setup: AppSetup): Promise<App> {
     log,
     audit,
   };
+  const { database } = setup;
   const builder = appModule(options, {
+    imports: database ? [OperationsModule.forRoot({ database, shutdownGraceMs: 0 })] : [],
     controllers: [OrdersController],
     providers: [
       Calls,

@@ -1,9 +1,18 @@
 // Who asks for what is another realm's, in every way and at every door, and what they are answered
 // (reliability.md, T33). `peer` is `ada` of tenant acme; the victims have the same ids and the same rooms.
-import { CONNECTION_HEADER, PLATFORM, TENANT_HEADER, tenantRealm } from '@trunkline/contract';
+import {
+  CANCEL_OPERATION_CALL,
+  CONNECTION_HEADER,
+  OPERATIONS_CALL,
+  PLATFORM,
+  RETRY_OPERATION_CALL,
+  TENANT_HEADER,
+  tenantRealm,
+} from '@trunkline/contract';
 import { runAs } from '@trunkline/nestjs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { platforms } from '../../packages/nestjs/test/harness.ts';
+import { embeddedDatabase, NO_ID } from '../../packages/nestjs/test/operations-harness.ts';
 import { ask, JSON_TYPE } from '../../packages/server/test/raw-stream.ts';
 import { seeded } from '../../packages/server/test/seeded.ts';
 import { forgeries } from './accounts.ts';
@@ -24,6 +33,9 @@ const secretVictim = personOf(tenantRealm('ACME'), 'ada');
 const staff = personOf(PLATFORM, 'ada');
 const victims: Record<string, Person> = { victim, secretVictim, staff };
 
+const store = embeddedDatabase();
+const PATIENCE = { timeout: 20_000 };
+
 describe.each(platforms)('on %s', (platform) => {
   let world: World;
   let stage: Stage;
@@ -34,7 +46,9 @@ describe.each(platforms)('on %s', (platform) => {
 
   beforeAll(async () => {
     const random = seeded(1);
-    world = await World.start({ platform, engine: 'memory', canReauthorize: true, random });
+    const { database } = store;
+    const setup = { platform, engine: 'memory', canReauthorize: true, random, database } as const;
+    world = await World.start(setup);
     stage = new Stage(world, new Tally());
     [peer, other] = world.peers.filter(({ person }) => person === ada).slice(1);
     [victimPeer] = world.peers.filter(({ person }) => person === victim);
@@ -323,6 +337,101 @@ describe.each(platforms)('on %s', (platform) => {
       });
       expect(sent).toBe('201 {"answer":"accepted"}');
       expect(world.wiretap.frames).toBeGreaterThan(before + 1); // the wiretap knows whose id that is
+    });
+  });
+
+  describe("another realm's operation, that is everybody's there", () => {
+    let ids: string[] = [];
+    let end = () => {};
+
+    beforeEach(async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const starting = Object.values(victims).map((person) =>
+        runAs(world.accounts.principalOf(person), async () => {
+          const label = world.secrets.marker('page', person.realm);
+          const options = { audience: 'tenant', label, labels: { label } } as const;
+          const { id } = await world.operations.start('export', options, () => promise);
+          return id;
+        }),
+      );
+      ids = await Promise.all(starting);
+      end = resolve;
+      await vi.waitUntil(() => world.operations.stats.unpublished === 0, PATIENCE);
+    });
+
+    afterEach(async () => {
+      end();
+      await vi.waitUntil(() => {
+        const { running, unpublished } = world.operations.stats;
+        return running + unpublished === 0;
+      }, PATIENCE);
+    });
+
+    const request = (path: string, method = 'GET', headers = {}) =>
+      world.request(ada, path, {
+        method,
+        headers: { cookie: world.accounts.cookieOf(ada), ...headers },
+      });
+
+    const doors: [door: string, open: (id: string) => Promise<string>][] = [
+      ['GET /operations/:id', (id) => request(`/operations/${id}`)],
+      ['GET /operations/:id/wait', (id) => request(`/operations/${id}/wait?timeout=0`)],
+      ['POST /operations/:id/cancel', (id) => request(`/operations/${id}/cancel`, 'POST')],
+      ['POST /operations/:id/retry', (id) => request(`/operations/${id}/retry`, 'POST')],
+      [
+        CANCEL_OPERATION_CALL,
+        (id) => peer.ask({ rpc: { method: CANCEL_OPERATION_CALL, data: { id } } }),
+      ],
+      [
+        RETRY_OPERATION_CALL,
+        (id) => peer.ask({ rpc: { method: RETRY_OPERATION_CALL, data: { id } } }),
+      ],
+    ];
+
+    test.each(doors)(
+      '%s: forbidden and absent are the same to the byte, and cost the same calls of hooks and broker',
+      async (_, open) => {
+        await connected(peer);
+        const absent = await costOf(() => open(NO_ID));
+        expect(absent.answer).toMatch(/^404 |"code":103,/);
+        // oxlint-disable-next-line no-await-in-loop -- what each of them costs
+        for (const id of ids) expect(await costOf(() => open(id))).toEqual(absent);
+      },
+    );
+
+    test.each(['', 'ownerId=ada', 'type=export', `before=${NO_ID.replace('01', '7Z')}`])(
+      'is in no list, asked for by %j',
+      async (query) => {
+        await connected(peer);
+        const data = { ...Object.fromEntries(new URLSearchParams(query)), tenantId: 'acme-eu' };
+        const called = await peer.ask({ rpc: { method: OPERATIONS_CALL, data } });
+        expect(JSON.parse(called).rpc.data.operations).toEqual([]);
+        expect(await request(`/operations?${query}`)).toMatch(/^200 {"operations":\[\],/);
+        const [id] = ids;
+        expect(await request(`/operations?parentId=${id}`)).toMatch(/^200 {"operations":\[\],/);
+      },
+    );
+
+    test('is not there for a service that acts for ada, nor for ada of another realm', async () => {
+      const { operations } = world;
+      const [id = ''] = ids;
+      const tenantId = 'acme-eu';
+      await runAs(world.accounts.principalOf(ada), async () => {
+        const absent = { code: 'OPERATION_NOT_FOUND' };
+        await expect(operations.get(id)).rejects.toMatchObject(absent);
+        await expect(operations.cancel(id)).rejects.toMatchObject(absent);
+        const crossing = { code: 'CROSS_TENANT' };
+        await expect(operations.get(id, { tenantId })).rejects.toMatchObject(crossing);
+        await expect(operations.list({}, { tenantId })).rejects.toMatchObject(crossing);
+        await expect(operations.start('export', { tenantId })).rejects.toMatchObject(crossing);
+      });
+    });
+
+    test('is nobody’s with the header of its tenant', async () => {
+      const [id] = ids;
+      const posing = await request(`/operations/${id}`, 'GET', { [TENANT_HEADER]: 'acme-eu' });
+      expect(posing).toBe(await world.request(ada, `/operations/${id}`));
+      expect(posing).toMatch(/^401 /);
     });
   });
 

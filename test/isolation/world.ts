@@ -1,4 +1,4 @@
-import type { WebSocketService } from '@trunkline/nestjs';
+import { type Database, Operations, type WebSocketService } from '@trunkline/nestjs';
 import {
   type AuditRecord,
   type Broker,
@@ -23,6 +23,8 @@ export interface WorldSetup {
   readonly engine: Engine;
   readonly canReauthorize: boolean;
   readonly random: () => number;
+  /** Where its application keeps operations. Default: it has none. */
+  readonly database?: Database;
 }
 
 /** Calls of the application's hooks, and of the broker. */
@@ -67,7 +69,7 @@ export class World {
   }
 
   static async start(setup: WorldSetup): Promise<World> {
-    const { platform, engine, canReauthorize, random } = setup;
+    const { platform, engine, canReauthorize, random, database } = setup;
     const secrets = new Secrets(random);
     const witnesses = newWitnesses(secrets);
     const accounts = new Accounts(secrets);
@@ -76,6 +78,7 @@ export class World {
     const app = await startIsolationApp({
       platform,
       canReauthorize,
+      database,
       accounts,
       secrets,
       broker: counted(newBroker(engine, random), calls),
@@ -98,6 +101,10 @@ export class World {
 
   get service(): WebSocketService {
     return this.#app.service;
+  }
+
+  get operations(): Operations {
+    return this.#app.app.get<Operations>(Operations);
   }
 
   /** Where HTTP requests go. */

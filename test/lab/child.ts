@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** Who does what: the server has a core of its own, where there are two and `taskset`. */
-export type Core = 'server' | 'others';
+/** Who does what: the server has a core of its own, where there are two and `taskset`; `any`: wherever. */
+export type Core = 'server' | 'others' | 'any';
 
 /** What a child answers to a question. */
 interface Answer {
@@ -17,11 +17,16 @@ interface Answer {
 export const isPinned: boolean =
   availableParallelism() > 1 && spawnSync('taskset', ['-p', String(process.pid)]).status === 0;
 
-const fromSources = [process.execPath, '--conditions=@trunkline/source'];
+/** A fault that the tests have seeded is in these processes, too. */
+const faulty = process.env['TRUNKLINE_FAULT']
+  ? [`--import=${new URL('../faults/in-children.ts', import.meta.url).href}`]
+  : [];
+const fromSources = [process.execPath, '--conditions=@trunkline/source', ...faulty];
 
 /** What stands before a command that is to run on this core; nothing, where that cannot be chosen. */
 export function pinning(core: Core): string[] {
-  return isPinned ? ['taskset', '-c', core === 'server' ? '0' : '1'] : [];
+  if (!isPinned || core === 'any') return [];
+  return ['taskset', '-c', core === 'server' ? '0' : '1'];
 }
 
 /** A process that answers questions. */

@@ -1,17 +1,21 @@
-// `npm run lab`: attacks a server and writes docs/under-attack.md.
+// `npm run lab`: attacks a server, and kills one that runs operations; writes what came of it into docs.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Attack } from './attack.ts';
 import { attacks } from './attacks.ts';
 import { drain } from './drain.ts';
 import { noisy } from './noisy.ts';
+import { operationsCrash, operationsFlapping, operationsOutage } from './operations/experiments.ts';
 import {
   attackSection,
   type Conditions,
+  type LabPage,
   loadNow,
+  operationsUnderFailure,
   pageOf,
   type Section,
   sectionText,
+  underAttack,
 } from './report.ts';
 import { revocation } from './revocation.ts';
 import { besiege, type Effort, type Outcome } from './siege.ts';
@@ -20,7 +24,7 @@ import { storm } from './storm.ts';
 
 const QUICK = 0.1;
 const results = new URL('../../node_modules/.cache/trunkline-lab/', import.meta.url);
-const page = new URL('../../docs/under-attack.md', import.meta.url);
+const docs = new URL('../../docs/', import.meta.url);
 
 type Experiment = (effort: Effort) => Promise<Section>;
 
@@ -48,7 +52,7 @@ const captions: Readonly<Record<string, readonly [title: string, text: string]>>
   ],
 };
 
-const experiments: Readonly<Record<string, Experiment>> = {
+const attackExperiments: Readonly<Record<string, Experiment>> = {
   ...Object.fromEntries(
     Object.entries(attacks).map(([name, list]) => [name, experimentOf(name, list)]),
   ),
@@ -57,6 +61,20 @@ const experiments: Readonly<Record<string, Experiment>> = {
   storm,
   revocation,
   noisy,
+};
+
+const operationExperiments: Readonly<Record<string, Experiment>> = {
+  'operations-crash': operationsCrash,
+  'operations-flapping': operationsFlapping,
+  'operations-outage': operationsOutage,
+};
+
+const experiments = { ...attackExperiments, ...operationExperiments };
+
+/** What each page is made of; its parts can be called for together, by the word of the key. */
+const pages: Readonly<Record<string, readonly [LabPage, Readonly<Record<string, Experiment>>]>> = {
+  attacks: [underAttack, attackExperiments],
+  operations: [operationsUnderFailure, operationExperiments],
 };
 
 const { values, positionals } = parseArgs({
@@ -69,14 +87,19 @@ const conditions: Conditions = {
   loadBefore: loadNow(),
 };
 
-await run(positionals.length > 0 ? positionals : Object.keys(experiments));
+await run(positionals.length > 0 ? positionals.flatMap(partsOf) : Object.keys(experiments));
+
+function partsOf(name: string): string[] {
+  const parts = Object.hasOwn(pages, name) ? pages[name]?.[1] : undefined;
+  return parts ? Object.keys(parts) : [name];
+}
 
 async function run(names: readonly string[]): Promise<void> {
   const unknown = names.filter((name) => !Object.hasOwn(experiments, name));
   if (unknown.length > 0) {
     throw new Error(`No experiment ${unknown.join(', ')}: ${Object.keys(experiments).join(', ')}`);
   }
-  const sections: Section[] = [];
+  const sections = new Map<string, Section>();
   for (const name of names) {
     const begin = performance.now();
     const section = await experiments[name]?.({
@@ -84,23 +107,26 @@ async function run(names: readonly string[]): Promise<void> {
       seed: conditions.seed,
     });
     if (!section) continue;
-    sections.push(section);
+    sections.set(name, section);
     console.log(`\n${sectionText(section)}\n`);
     console.log(`${name}: ${((performance.now() - begin) / 1_000).toFixed(0)} s`);
   }
-  await save(names, sections);
+  await save(sections);
 }
 
-/** Only a whole run is worth a page. */
-async function save(names: readonly string[], sections: readonly Section[]): Promise<void> {
+/** A page is written when all that it is made of has been played. */
+async function save(sections: ReadonlyMap<string, Section>): Promise<void> {
   await mkdir(results, { recursive: true });
   await writeFile(
     new URL('results.json', results),
-    JSON.stringify({ conditions, sections }, null, 2),
+    JSON.stringify({ conditions, sections: [...sections.values()] }, null, 2),
   );
-  if (names.length < Object.keys(experiments).length || values.quick) return;
-  await writeFile(page, pageOf(sections, conditions));
-  console.log('docs/under-attack.md is new');
+  for (const [page, parts] of Object.values(pages)) {
+    const played = Object.keys(parts).flatMap((name) => sections.get(name) ?? []);
+    if (values.quick || played.length < Object.keys(parts).length) continue;
+    await writeFile(new URL(page.file, docs), pageOf(page, played, conditions));
+    console.log(`docs/${page.file} is new`);
+  }
 }
 
 function experimentOf(name: string, list: readonly Attack[]): Experiment {

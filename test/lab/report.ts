@@ -77,19 +77,45 @@ function missesOf(outcome: Outcome): string[] {
   ];
 }
 
+/** A page of the docs that the lab writes. */
+export interface LabPage {
+  /** Below docs. */
+  readonly file: string;
+  readonly title: string;
+  readonly introduction: readonly string[];
+  /** Behind the conditions under which it was measured. */
+  readonly addition: string;
+}
+
 /** The whole page. */
-export function pageOf(sections: readonly Section[], conditions: Conditions): string {
+export function pageOf(
+  { title, introduction, addition }: LabPage,
+  sections: readonly Section[],
+  conditions: Conditions,
+): string {
   const parts = [
-    '# Under attack',
+    `# ${title}`,
     '<!-- Written by `npm run lab`: changes by hand are lost. -->',
-    introduction(conditions),
+    introduction.join('\n'),
+    conditionsText(conditions) + addition,
     ...sections.map(sectionText),
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
-function introduction({ seed, isQuick, loadBefore }: Conditions): string {
-  return [
+function conditionsText({ seed, isQuick, loadBefore }: Conditions): string {
+  return (
+    `Measured on ${new Date().toISOString().slice(0, 10)} with Node.js ${process.version}, ` +
+    `${cpus().length} cores${isPinned ? ' (one for the server, one for all others)' : ''}, ` +
+    `load ${loadBefore.toFixed(1)} before the run, seed ${seed}${isQuick ? ', small sizes' : ''}.`
+  );
+}
+
+/** What attackers get. */
+export const underAttack: LabPage = {
+  file: 'under-attack.md',
+  title: 'Under attack',
+  introduction: [
     'What somebody gets who attacks a Trunkline server, what it costs the server, and what the others',
     'feel meanwhile. `npm run lab` runs it all and writes this page, `npm run lab -- denial storm` some',
     'of it, `--quick` at small sizes, `--seed N` with other random numbers. Everything is on 127.0.0.1:',
@@ -99,14 +125,27 @@ function introduction({ seed, isQuick, loadBefore }: Conditions): string {
     'of an attack, before it → during it; more than twice as much is a miss, from 10 ms on. CPU is the',
     'server’s, above what it needs anyway, handshakes and replies included. All limits are the defaults',
     'unless the table says otherwise.',
-    '',
-    `Measured on ${new Date().toISOString().slice(0, 10)} with Node.js ${process.version}, ` +
-      `${cpus().length} cores${isPinned ? ' (one for the server, one for all others)' : ''}, ` +
-      `load ${loadBefore.toFixed(1)} before the run, seed ${seed}${isQuick ? ', small sizes' : ''}. ` +
-      'The HTTP server: `headersTimeout` 5 s, `requestTimeout` 10 s, `connectionsCheckingInterval` ' +
-      '1 s, `maxHeaderSize` 8 KiB.',
-  ].join('\n');
-}
+  ],
+  addition:
+    ' The HTTP server: `headersTimeout` 5 s, `requestTimeout` 10 s, `connectionsCheckingInterval` ' +
+    '1 s, `maxHeaderSize` 8 KiB.',
+};
+
+/** What becomes of operations when something dies. */
+export const operationsUnderFailure: LabPage = {
+  file: 'operations-lab.md',
+  title: 'Operations under failure',
+  introduction: [
+    'What becomes of operations when their server dies, when everybody’s connection breaks again and',
+    'again, and when the broker or the database is away. `npm run lab -- operations` runs it all and writes',
+    'this page, `npm run lab -- operations-crash` a part of it, `--quick` at small sizes, `--seed N` with',
+    'other random numbers; `npm test` plays all of it at the smallest size. Everything is on 127.0.0.1: a',
+    'server process (HTTP and WebSocket) with a database of its own, and pages in processes of their own,',
+    'each a whole `@trunkline/client` with a recorder in the place of its toasts. All limits are the',
+    'defaults unless the table says otherwise.',
+  ],
+  addition: '',
+};
 
 /** One section as Markdown. */
 export function sectionText({ title, text, head, rows, misses }: Section): string {

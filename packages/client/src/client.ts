@@ -1,25 +1,28 @@
-import {
-  isOperationEvent,
-  isRealm,
-  isSameRealm,
-  REFRESH_EVENT,
-  type Realm,
-  type ReceivedEvent,
-} from '@trunkline/contract';
+import { isSameRealm, REFRESH_EVENT, type ReceivedEvent } from '@trunkline/contract';
 import { type Call, notConnected } from './call.ts';
 import { Connection, type ConnectionListener, type Sync, type Welcome } from './connection.ts';
 import { createDomToasts } from './dom-toasts.ts';
 import { Duplicates, type HandlerSet, toReceivedEvent } from './events.ts';
 import { guard, warn } from './log.ts';
-import { type OperationEvent, OperationStore } from './operations.ts';
+import { Operations } from './operations.ts';
 import { isDeviceOffline, watchPage } from './page.ts';
 import { RecentIds } from './recent.ts';
 import { RefreshSignals } from './refresh.ts';
 import type { Room } from './room.ts';
 import { Rooms } from './rooms.ts';
-import type { Address, Gap, Settings } from './settings.ts';
+import type { Address, Settings } from './settings.ts';
 import { type SettingsShare, SharedSettings } from './shared-settings.ts';
-import { CONNECTING, type ConnectionState, type Identity, isEnded, StateKeeper } from './status.ts';
+import {
+  CONNECTING,
+  type ConnectionState,
+  type Identity,
+  isAuthFailure,
+  isEnded,
+  mismatch,
+  realmName,
+  StateKeeper,
+  toIdentity,
+} from './status.ts';
 import type { Store } from './store.ts';
 import type { Publication } from './subscription.ts';
 import { ToastQueue } from './toast-adapter.ts';
@@ -28,13 +31,11 @@ import { ToastController } from './toasts.ts';
 const RETRY_ENDED_MS = 30_000;
 const OWN_IDS = 20;
 const RESERVED = 'trunkline:';
-/** Disconnects and connect errors that mean: this login does not count. */
-const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 110, 3500, 3503]);
 
 /** Everything of one user at one server: connection, events, rooms, operations, toasts, refresh. */
 export class Client {
   readonly address: Address;
-  readonly operations: OperationStore;
+  readonly operations: Operations;
   readonly toasts: ToastController;
   readonly refreshes: RefreshSignals = new RefreshSignals();
   readonly rooms: Rooms;
@@ -68,13 +69,18 @@ export class Client {
     this.#settings = new SharedSettings(settings, () => this.#onSettings());
     this.#hasToken = settings.getToken !== undefined;
     const { onError } = this.#settings;
-    this.operations = new OperationStore({
-      onChange: (operation, before) => this.toasts.update(operation, before),
-      onForget: (id) => this.toasts.forget(id),
+    this.operations = new Operations({
+      userId: address.userId,
+      call: this.call,
+      listener: {
+        onChange: (...change) => this.toasts.update(...change),
+        onForget: (id) => this.toasts.forget(id),
+      },
     });
     this.toasts = new ToastController({
       adapter: new ToastQueue(() => this.#settings.current.toast ?? createDomToasts(), onError),
       operations: this.operations,
+      commands: this.operations,
       realmName: () => realmName(this.#state.identity?.realm),
       onError,
     });
@@ -122,6 +128,7 @@ export class Client {
   connect(): void {
     this.#connection?.end();
     this.rooms.forgetConnection('joining');
+    this.operations.onDisconnected();
     this.#clientId = null;
     this.#isPositionLost = this.#wasSynced;
     this.#triedAt = Date.now();
@@ -165,7 +172,7 @@ export class Client {
       enter: (room, listener) => this.#connected().enter(room, listener),
       call: this.call,
       publish: async (room, event) => await this.#connected().publish(room, event),
-      onGap: (gap) => this.#tellGap(gap),
+      onGap: (gap) => this.#settings.tellGap(gap),
       onForgotten: (room) => this.#duplicates.forget(room),
     });
   }
@@ -177,6 +184,7 @@ export class Client {
 
   #onConnecting(): void {
     this.#clientId = null;
+    this.operations.onDisconnected();
     this.rooms.onConnecting();
     this.#state.set({ status: this.#waitingStatus() });
   }
@@ -223,21 +231,25 @@ export class Client {
     const isFirst = !this.#wasSynced;
     this.#isPositionLost = false;
     this.#wasSynced = true;
-    if (missed.length > 0) this.#resync(missed);
-    else this.#state.set({ status: 'live' });
+    const hasGap = missed.length > 0;
+    const loading = this.operations.onSynced(hasGap);
+    if (hasGap) this.#resync(missed, loading);
+    else this.#goLive(loading);
     this.rooms.onSynced(missed);
     if (isFirst) this.refreshes.onFirstSync();
   }
 
   #onDisconnected(code: number, reason: string): void {
     this.#clientId = null;
+    this.operations.onDisconnected();
     this.rooms.forgetConnection('idle');
-    const isAuth = AUTH_FAILED.has(code);
+    const isAuth = isAuthFailure(code);
     if (!isAuth) warn(`The server has closed the connection: ${code} ${reason}`);
     this.#state.set({ status: isAuth ? 'auth-failed' : 'closed', reconnectAt: null });
   }
 
   #onReturn(): void {
+    this.toasts.onReturn();
     if (!this.#connection) return;
     const { status } = this.#state;
     const isOver = status === 'auth-failed' || status === 'closed';
@@ -271,11 +283,7 @@ export class Client {
 
   #refuse(identity: Identity | null): void {
     this.#connection?.end();
-    const who = identity ? `user ${JSON.stringify(identity.userId)}` : 'nobody';
-    console.error(
-      `[trunkline] The page says user ${JSON.stringify(this.address.userId)}, but the server says ` +
-        `${who}. The connection is closed: pass the id of the user who is logged in.`,
-    );
+    console.error(`[trunkline] ${mismatch(this.address.userId, identity)}`);
     this.#dropIdentity();
     this.#state.set({ status: 'identity-mismatch', reconnectAt: null });
   }
@@ -295,17 +303,21 @@ export class Client {
     this.#state.set({ identity: null });
   }
 
-  #resync(channels: readonly string[]): void {
+  #resync(channels: readonly string[], loading: Promise<void> | null): void {
     this.#state.set({ status: 'resyncing' });
-    this.#tellGap({ channels });
-    this.refreshes.resync(() => {
-      if (this.#state.status === 'resyncing') this.#state.set({ status: 'live' });
-    });
+    this.#settings.tellGap({ channels });
+    const tables = new Promise<void>((done) => this.refreshes.resync(done));
+    this.#goLive(Promise.all([tables, loading]));
   }
 
-  #tellGap(gap: Gap): void {
-    const { onError } = this.#settings;
-    for (const onGap of this.#settings.gapListeners()) guard(() => onGap(gap), onError);
+  /** When what is awaited is there, unless the connection has gone in the meantime. */
+  #goLive(awaited: Promise<unknown> | null): void {
+    const clientId = this.#clientId;
+    const arrive = () => {
+      if (this.#clientId === clientId) this.#state.set({ status: 'live' });
+    };
+    if (awaited) void awaited.then(arrive);
+    else arrive();
   }
 
   /** To the handlers of everything, and to those of the room. */
@@ -323,22 +335,10 @@ export class Client {
     const isOwn = event.origin !== undefined && this.#clientIds.has(event.origin);
     const { onError } = this.#settings;
     // apart: whatever happens to the toasts, the tables refresh
-    guard(() => {
-      if (isOperationEvent(event.type)) this.operations.apply(event as OperationEvent);
-    }, onError);
+    guard(() => this.operations.hear(event), onError);
     guard(() => {
       if (event.type === REFRESH_EVENT) this.refreshes.onSignal(event, isOwn);
       else this.refreshes.onEvent(event, isOwn);
     }, onError);
   }
-}
-
-function toIdentity(data: unknown): Identity | null {
-  if (typeof data !== 'object' || data === null) return null;
-  const { userId, realm } = data as { userId?: unknown; realm?: unknown };
-  return typeof userId === 'string' && isRealm(realm) ? { userId, realm } : null;
-}
-
-function realmName(realm: Realm | undefined): string {
-  return realm?.kind === 'tenant' ? realm.tenantId : 'platform';
 }

@@ -1,5 +1,6 @@
 import type { Client } from './client.ts';
 import { HandlerSet, type Subscribe } from './events.ts';
+import { NO_OPERATIONS, type OperationsState } from './operation-store.ts';
 import { type Lease, pageRegistry } from './registry.ts';
 import type { Address, Settings } from './settings.ts';
 import { CONNECTING, type ConnectionState, IDLE } from './status.ts';
@@ -25,7 +26,7 @@ export class Consumer {
   /** Tries again now. */
   readonly reconnect: () => void = () => this.#lease?.client.reconnect();
 
-  /** Calls the listener after each change of `state`. */
+  /** Calls the listener after each change of `state`, and of `operations`. */
   readonly watch: (listener: () => void) => () => void = (listener) => {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -36,6 +37,12 @@ export class Consumer {
     if (address.userId === '') return IDLE;
     const client = pageRegistry().peek(address);
     return client ? client.state.get() : CONNECTING;
+  }
+
+  /** The operations of an address. */
+  operations(address: Address): OperationsState {
+    const client = address.userId === '' ? undefined : pageRegistry().peek(address);
+    return client?.operations.state.get() ?? NO_OPERATIONS;
   }
 
   /** Joins the address's client, or none for the user id `''`; returns how to leave. */
@@ -64,10 +71,13 @@ export class Consumer {
     const { client } = lease;
     this.#lease = lease;
     client.attach(this.#handlers);
-    const stop = client.state.subscribe(this.#notify);
+    const stops = [
+      client.state.subscribe(this.#notify),
+      client.operations.state.subscribe(this.#notify),
+    ];
     this.#notify();
     return () => {
-      stop();
+      for (const stop of stops) stop();
       client.detach(this.#handlers);
       this.#lease = null;
     };

@@ -26,6 +26,9 @@ const CONTAINER =
 const TOAST =
   'position:relative;padding:.75rem 2.5rem .75rem 1rem;border:1px solid;border-radius:.5rem;' +
   'background:Canvas;color:CanvasText;font:14px/1.4 system-ui,sans-serif;box-shadow:0 4px 12px #0003';
+const ACTION =
+  'margin-top:.5rem;padding:.25rem .75rem;border:1px solid;border-radius:.375rem;' +
+  'background:none;color:inherit;font:inherit;cursor:pointer';
 const CLOSE =
   'position:absolute;top:.25rem;right:.25rem;width:2rem;height:2rem;border:0;background:none;' +
   'color:inherit;font:inherit;cursor:pointer';
@@ -41,6 +44,7 @@ class DomToast {
   readonly #description = visible(element('div', 'opacity:.8'));
   readonly #progress = element('progress', 'display:none;width:100%;margin-top:.5rem');
   readonly #announcement = element('span', HIDDEN);
+  readonly #action = element('button', ACTION);
   readonly #close = element('button', CLOSE);
   readonly #remove: (id: string) => void;
   /** What keeps it on the screen: the pointer, the focus. */
@@ -57,6 +61,9 @@ class DomToast {
     close.addEventListener('click', () => this.#closeByUser());
     this.#holdBetween('pointerenter', 'pointerleave');
     this.#holdBetween('focusin', 'focusout');
+    const action = this.#action;
+    action.type = 'button';
+    action.addEventListener('click', () => this.#view?.action?.onClick());
     this.#item.append(this.#title, this.#description, this.#progress, this.#announcement, close);
     container().append(this.#item);
   }
@@ -72,6 +79,7 @@ class DomToast {
     // a screen reader announces changes of what it knows, not what comes with its own list
     this.#announceTimer ??= setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
     this.#updateProgress(view);
+    this.#updateAction(view);
     this.#startTimer();
   }
 
@@ -81,11 +89,23 @@ class DomToast {
     this.#item.remove();
   }
 
-  #updateProgress({ kind, announcement, percentage }: ToastView): void {
+  #updateAction({ action, title }: ToastView): void {
+    const button = this.#action;
+    if (!action) {
+      button.remove();
+      return;
+    }
+    setText(button, action.label);
+    button.setAttribute('aria-label', `${action.label}: ${title}`);
+    // moved, it would lose the focus
+    if (!button.isConnected) this.#close.before(button);
+  }
+
+  #updateProgress({ kind, announcement, title, percentage }: ToastView): void {
     const bar = this.#progress;
     bar.style.display = kind === 'running' ? 'block' : 'none';
     bar.setAttribute('role', 'progressbar');
-    bar.setAttribute('aria-label', announcement);
+    bar.setAttribute('aria-label', announcement === '' ? title : announcement);
     bar.max = 100;
     if (percentage === undefined) {
       bar.removeAttribute('value');

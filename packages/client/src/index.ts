@@ -6,11 +6,22 @@ export { type EventHandler, HandlerSet, type Subscribe } from './events.ts';
 export { createFetch } from './fetch.ts';
 export { isDevelopment, type OnError, report, warn } from './log.ts';
 export {
-  applyOperationEvent,
+  isOwnOperation,
+  kindType,
+  named,
   type Operation,
   type OperationEvent,
+  type OperationKind,
+} from './operation.ts';
+export { applyOperationEvent } from './operation-event.ts';
+export {
+  NO_OPERATIONS,
+  type OperationListener,
+  type OperationSource,
   OperationStore,
-} from './operations.ts';
+  type OperationsState,
+} from './operation-store.ts';
+export { Operations } from './operations.ts';
 export { NOBODY, type PresenceState } from './presence.ts';
 export {
   type MountedRefresher,
@@ -47,13 +58,15 @@ export {
   TableRefresher,
   type TableRefreshOptions,
 } from './table-refresher.ts';
+export type { OperationCommands } from './toast-actions.ts';
 export {
+  type ToastAction,
   type ToastAdapter,
   ToastQueue,
   type ToastSource,
   type ToastView,
 } from './toast-adapter.ts';
-export type { ToastText } from './toast-text.ts';
+export { operationText, shownPercentage, type ToastText } from './toast-text.ts';
 export { type OperationToastOptions, ToastController } from './toasts.ts';
 export type { TransportName } from './transports.ts';
 export { Typing, type TypingConfig, type TypingOptions } from './typing.ts';

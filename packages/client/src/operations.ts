@@ -1,205 +1,114 @@
 import {
-  type EventFor,
-  type EventScope,
-  isTerminal,
-  type OperationState,
-  operationEventProblem,
-  operationLabel,
-  toPercentage,
+  CANCEL_OPERATION_CALL,
+  isOperationEvent,
+  type OperationFilter,
+  type OperationList,
+  type OperationSnapshot,
+  RETRY_OPERATION_CALL,
+  type ReceivedEvent,
 } from '@trunkline/contract';
-import { warn } from './log.ts';
+import type { Call } from './call.ts';
+import type { Operation, OperationEvent } from './operation.ts';
+import { type OperationListener, OperationStore, type OperationsState } from './operation-store.ts';
+import { OperationSync } from './operation-sync.ts';
+import { SeenMarks } from './seen-marks.ts';
+import type { Store } from './store.ts';
 
-/** An event of an operation. */
-export type OperationEvent = EventFor<'operation:*'>;
-
-/** What is known of a long-running operation. */
-export interface Operation {
-  readonly id: string;
-  readonly type: string;
-  /** The type in words: `user-import` → `User Import`. */
-  readonly label: string;
-  readonly state: OperationState;
-  /** Which try this is, from 1. */
-  readonly attempt: number;
-  /** 0 to 100; never falls within an attempt. Absent: unknown. */
-  readonly percentage?: number;
-  readonly stage?: string;
-  /** The last line for the user: of the progress, or of the end. */
-  readonly message?: string;
-  readonly result?: unknown;
-  readonly error?: { readonly code?: string; readonly message: string };
-  /** Whom its events are addressed to. */
-  readonly scope: EventScope;
-  /** Silent for two minutes. */
-  readonly isStalled: boolean;
-  /** When its last event arrived, milliseconds since 1970. */
-  readonly heardAt: number;
+/** Whose operations they are, and how they are spoken of with the server. */
+export interface OperationsContext {
+  readonly userId: string;
+  readonly call: Call;
+  readonly listener: OperationListener;
 }
 
-/**
- * The operation after an event; the same object when the event changes nothing: progress behind
- * the end, a second end, an older attempt.
- */
-export function applyOperationEvent(
-  before: Operation | undefined,
-  event: OperationEvent,
-  now: number,
-): Operation {
-  const scope = before?.scope === 'user' ? 'user' : event.scope;
-  const attempt = event.data.attempt ?? before?.attempt ?? 1;
-  const isNewAttempt = before === undefined || attempt > before.attempt;
-  if (!isNewAttempt && (attempt < before.attempt || isTerminal(before.state))) {
-    return withScope(before, scope);
-  }
-  const current = isNewAttempt ? startAttempt(event, attempt) : before;
-  const { scope: known } = withScope(current, scope);
-  return {
-    ...current,
-    ...changes(current, event),
-    scope: known,
-    isStalled: false,
-    heardAt: now,
-  };
-}
+/** The operations of one user: what the page knows of them, and what it can do with those that are stored. */
+export class Operations {
+  readonly userId: string;
+  /** What a page shows of them. */
+  readonly state: Store<OperationsState>;
+  readonly #call: Call;
+  readonly #store: OperationStore;
+  readonly #sync: OperationSync;
+  readonly #seen: SeenMarks;
 
-/** What is also announced to others is the user's own as soon as one copy is addressed to them. */
-function withScope(operation: Operation, scope: EventScope): Operation {
-  const isNews = scope === 'user' && operation.scope !== 'user';
-  return isNews ? { ...operation, scope } : operation;
-}
-
-function startAttempt({ data, scope }: OperationEvent, attempt: number): Operation {
-  return {
-    id: data.operationId,
-    type: data.operationType,
-    label: operationLabel(data.operationType),
-    state: 'running',
-    attempt,
-    scope,
-    isStalled: false,
-    heardAt: 0,
-  };
-}
-
-type Changes = { -readonly [K in keyof Operation]?: Operation[K] };
-
-function changes(current: Operation, event: OperationEvent): Changes {
-  switch (event.type) {
-    case 'operation:progress':
-      return progressChanges(current, event);
-    case 'operation:complete':
-      return {
-        state: 'succeeded',
-        message: ownMessage(event) ?? `${current.label} completed`,
-        result: event.data.result,
-      };
-    case 'operation:error': {
-      const { error } = event.data;
-      const details = typeof error === 'string' ? { message: error } : error;
-      const message = ownMessage(event) ?? `${current.label} failed`;
-      return {
-        state: details.code === 'cancelled' ? 'cancelled' : 'failed',
-        message,
-        error: details,
-      };
-    }
-  }
-}
-
-/** Apps write the metadata themselves, and a toast of anything but a text breaks the page. */
-function ownMessage({ metadata }: OperationEvent): string | undefined {
-  const message: unknown = metadata?.message;
-  return typeof message === 'string' ? message : undefined;
-}
-
-function progressChanges(current: Operation, { data }: EventFor<'operation:progress'>): Changes {
-  const changed: Changes = { state: 'running' };
-  const percentage = toPercentage(data.percentage);
-  if (percentage !== undefined) {
-    changed.percentage = Math.max(percentage, current.percentage ?? 0);
-  }
-  if (typeof data.stage === 'string') changed.stage = data.stage;
-  if (typeof data.message === 'string') changed.message = data.message;
-  return changed;
-}
-
-/** Told when an operation changes, or is forgotten. */
-export interface OperationListener {
-  /** `before`: as it was, `undefined` when it is new. */
-  onChange(operation: Operation, before: Operation | undefined): void;
-  onForget(id: string): void;
-}
-
-const STALLED_MS = 2 * 60_000;
-const FORGOTTEN_MS = 30 * 60_000;
-
-/** The operations that this page has heard of, by id. */
-export class OperationStore {
-  readonly #operations = new Map<string, Operation>();
-  readonly #listener: OperationListener;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(listener: OperationListener) {
-    this.#listener = listener;
+  constructor({ userId, call, listener }: OperationsContext) {
+    const store = new OperationStore(listener);
+    this.userId = userId;
+    this.state = store.state;
+    this.#call = call;
+    this.#store = store;
+    this.#sync = new OperationSync({ userId, store, call });
+    this.#seen = new SeenMarks(call);
   }
 
   get(id: string): Operation | undefined {
-    return this.#operations.get(id);
+    return this.#store.get(id);
   }
 
   values(): Operation[] {
-    return [...this.#operations.values()];
+    return this.#store.values();
   }
 
-  /** Merges an event; malformed data is ignored, and the developer told. */
-  apply(event: OperationEvent): void {
-    const problem = operationEventProblem(event.type, event.data);
-    if (problem !== null) {
-      warn(`Ignored ${event.type}: ${problem}.`);
-      return;
-    }
-    const before = this.#operations.get(event.data.operationId);
-    const after = applyOperationEvent(before, event, Date.now());
-    if (after !== before) this.#change(after);
-    clearTimeout(this.#timer);
-    this.#timer = this.#startTimer();
+  /** Reads those that the server keeps, and again after each gap, until the returned function is called. */
+  watch(): () => void {
+    return this.#sync.watch();
   }
 
+  /** Cancels an operation; resolves to it as it stands then. Rejects with a `CallError`. */
+  async cancel(id: string): Promise<Operation> {
+    return await this.#command(CANCEL_OPERATION_CALL, id);
+  }
+
+  /** Tries an operation again; resolves to it as it stands then. Rejects with a `CallError`. */
+  async retry(id: string): Promise<Operation> {
+    return await this.#command(RETRY_OPERATION_CALL, id);
+  }
+
+  /** Asks the server; what it answers is not added to those of the page. Rejects with a `CallError`. */
+  async list(filter: OperationFilter = {}): Promise<OperationList> {
+    return await this.#sync.list(filter);
+  }
+
+  /** Adds older ones that have ended, if there are any. Rejects with a `CallError`. */
+  async loadMore(): Promise<void> {
+    await this.#sync.loadMore();
+  }
+
+  /** The user has seen how these have ended: no page tells it again. */
+  markSeen(ids: readonly string[]): void {
+    this.#store.markSeen(ids);
+    this.#seen.add(ids);
+  }
+
+  /** Asks which ends have been seen meanwhile, elsewhere. Rejects with a `CallError`. */
+  async refreshEnded(): Promise<void> {
+    await this.#sync.refreshEnded();
+  }
+
+  /** Merges an event, if it is an operation's. */
+  hear(event: ReceivedEvent): void {
+    if (isOperationEvent(event.type)) this.#store.apply(event as OperationEvent);
+  }
+
+  /** The connection is there; resolves when the operations are too, `null` when they are already. */
+  onSynced(hasGap: boolean): Promise<void> | null {
+    this.#seen.flushSoon();
+    return this.#sync.onSynced(hasGap);
+  }
+
+  onDisconnected(): void {
+    this.#sync.onDisconnected();
+  }
+
+  /** Forgets everything: it was another identity's. */
   clear(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#operations.clear();
+    this.#sync.clear();
+    this.#seen.clear();
+    this.#store.clear();
   }
 
-  #change(operation: Operation): void {
-    const before = this.#operations.get(operation.id);
-    this.#operations.set(operation.id, operation);
-    this.#listener.onChange(operation, before);
+  async #command(method: string, id: string): Promise<Operation> {
+    const snapshot = await this.#call<OperationSnapshot>(method, { id });
+    return this.#store.merge(snapshot, 'event');
   }
-
-  #startTimer(): ReturnType<typeof setTimeout> | undefined {
-    const deadlines = this.values().map(deadline);
-    if (deadlines.length === 0) return undefined;
-    const waitMs = Math.max(0, Math.min(...deadlines) - Date.now());
-    return setTimeout(() => this.#onTimer(), waitMs);
-  }
-
-  #onTimer(): void {
-    const now = Date.now();
-    for (const operation of this.values()) {
-      if (now >= operation.heardAt + FORGOTTEN_MS) this.#forget(operation.id);
-      else if (now >= deadline(operation)) this.#change({ ...operation, isStalled: true });
-    }
-    this.#timer = this.#startTimer();
-  }
-
-  #forget(id: string): void {
-    this.#operations.delete(id);
-    this.#listener.onForget(id);
-  }
-}
-
-/** When silence changes the next thing: stalled first, forgotten in the end. */
-function deadline({ state, isStalled, heardAt }: Operation): number {
-  return heardAt + (isStalled || isTerminal(state) ? FORGOTTEN_MS : STALLED_MS);
 }

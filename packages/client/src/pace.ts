@@ -3,6 +3,7 @@ export class Pace {
   readonly #run: () => void;
   readonly #intervalMs: number;
   #ranAt = Number.NEGATIVE_INFINITY;
+  #dueAt = Number.POSITIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(intervalMs: number, run: () => void) {
@@ -10,21 +11,28 @@ export class Pace {
     this.#run = run;
   }
 
-  request(): void {
-    if (this.#timer !== undefined) return;
-    const waitMs = this.#ranAt + this.#intervalMs - performance.now();
-    if (waitMs > 0) this.#timer = setTimeout(() => this.#runNow(), waitMs);
-    else this.#runNow();
+  /** Runs when the interval is over; what is urgent asks for a shorter one. */
+  request(intervalMs: number = this.#intervalMs): void {
+    const dueAt = this.#ranAt + intervalMs;
+    if (dueAt >= this.#dueAt) return;
+    const waitMs = dueAt - performance.now();
+    if (waitMs <= 0) {
+      this.runNow();
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => this.runNow(), waitMs);
+  }
+
+  runNow(): void {
+    this.stop();
+    this.#ranAt = performance.now();
+    this.#run();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #runNow(): void {
-    this.#timer = undefined;
-    this.#ranAt = performance.now();
-    this.#run();
+    this.#dueAt = Number.POSITIVE_INFINITY;
   }
 }

@@ -1,4 +1,4 @@
-import { type OnError, report } from './log.ts';
+import { guard, type OnError, report } from './log.ts';
 import { type Gap, mergeSettings, type Settings } from './settings.ts';
 
 /** One page's word among the settings of a client. */
@@ -50,9 +50,11 @@ export class SharedSettings {
     for (const listener of listeners) report(error, listener);
   };
 
-  /** Every page's `onGap`, each function once. */
-  gapListeners(): ((gap: Gap) => void)[] {
-    return this.#listeners(({ onGap }) => onGap);
+  /** Tells every page's `onGap`, each function once. */
+  tellGap(gap: Gap): void {
+    for (const onGap of this.#listeners((page) => page.onGap)) {
+      guard(() => onGap(gap), this.onError);
+    }
   }
 
   #listeners<L>(pick: (settings: Settings) => L | undefined): L[] {

@@ -1,4 +1,4 @@
-import type { Realm } from '@trunkline/contract';
+import { isRealm, type Realm } from '@trunkline/contract';
 import { Store } from './store.ts';
 import type { TransportName } from './transports.ts';
 
@@ -19,6 +19,18 @@ export type Status =
 export interface Identity {
   readonly userId: string;
   readonly realm: Realm;
+}
+
+/** What the server's greeting says of who this is; `null`: nothing that could be understood. */
+export function toIdentity(data: unknown): Identity | null {
+  if (typeof data !== 'object' || data === null) return null;
+  const { userId, realm } = data as { userId?: unknown; realm?: unknown };
+  return typeof userId === 'string' && isRealm(realm) ? { userId, realm } : null;
+}
+
+/** A realm as a word in ids. */
+export function realmName(realm: Realm | undefined): string {
+  return realm?.kind === 'tenant' ? realm.tenantId : 'platform';
 }
 
 /** What a page shows of its connection. */
@@ -58,6 +70,23 @@ const ENDED: ReadonlySet<Status> = new Set<Status>([
 /** Is this the end, until somebody tries again or logs in? */
 export function isEnded(status: Status): boolean {
   return ENDED.has(status);
+}
+
+/** Disconnects and connect errors that mean: this login does not count. */
+const AUTH_FAILED: ReadonlySet<number> = new Set([1, 101, 103, 110, 3500, 3503]);
+
+/** Does the server not accept this login, or not any more? */
+export function isAuthFailure(code: number): boolean {
+  return AUTH_FAILED.has(code);
+}
+
+/** What to tell the developer whose page and server do not agree on the user. */
+export function mismatch(userId: string, identity: Identity | null): string {
+  const who = identity ? `user ${JSON.stringify(identity.userId)}` : 'nobody';
+  return (
+    `The page says user ${JSON.stringify(userId)}, but the server says ${who}. ` +
+    'The connection is closed: pass the id of the user who is logged in.'
+  );
 }
 
 /** Keeps a connection's state and calms `isConnected`. */

@@ -11,6 +11,8 @@ import { type Session, TestSessions } from './test-sessions.ts';
 import { type Socket, TestSocket, TestStream } from './test-sockets.ts';
 import { type Position, TestStreams } from './test-streams.ts';
 
+export { type TestOperationStart, TestOperations } from './test-operations.ts';
+
 /** What a test server answers to a connect command: who it is, a close code, or an error. */
 export type ConnectAnswer =
   | {

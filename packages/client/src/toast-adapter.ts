@@ -9,12 +9,20 @@ export interface ToastView {
   readonly description: string;
   /** Present on a running toast whose progress is known. */
   readonly percentage?: number;
-  /** What a screen reader says; changes at the start, at 50 % and at the end only. */
+  /** What a screen reader says; changes at the start, at 50 % and at the end only. Empty: nothing. */
   readonly announcement: string;
+  /** A button. The toast stays when it is pressed. */
+  readonly action?: ToastAction;
   /** `Infinity` until it is closed. */
   readonly durationMs: number;
   /** The adapter calls it when the user closes the toast: not for `dismiss`, not for a timeout. */
   onClose(): void;
+}
+
+/** A button on a toast. */
+export interface ToastAction {
+  readonly label: string;
+  onClick(): void;
 }
 
 /** Shows toasts with the library of your choice. */

@@ -1,76 +1,94 @@
 import { isTerminal } from '@trunkline/contract';
+import { EndToasts } from './end-toasts.ts';
 import { guard, type OnError } from './log.ts';
-import type { Operation } from './operations.ts';
-import { Pace } from './pace.ts';
-import { RecentIds } from './recent.ts';
+import {
+  isOwnOperation,
+  kindType,
+  named,
+  type Operation,
+  type OperationKind,
+} from './operation.ts';
+import type { OperationSource } from './operation-store.ts';
+import { RunningToasts } from './running-toasts.ts';
+import { type OperationCommands, ToastActions } from './toast-actions.ts';
 import type { ToastAdapter } from './toast-adapter.ts';
+import { ToastScreen } from './toast-screen.ts';
 import {
   backgroundLook,
   endLook,
   runningLook,
-  summaryLook,
   type ToastLook,
   type ToastText,
 } from './toast-text.ts';
 
 /** Which operations are toasted, and how. */
 export interface OperationToastOptions {
-  /** Only these operation types. Default: all. */
-  readonly types?: readonly string[] | undefined;
-  /** Not these operation types. */
-  readonly exclude?: readonly string[] | undefined;
-  /** `tenant` also toasts what is addressed to more people than this user. */
+  /**
+   * Only these kinds, by type or by definition, whose label then names them. Default: all, but of parents
+   * and their children the parents alone.
+   */
+  readonly types?: readonly OperationKind[] | undefined;
+  /** Not these kinds. */
+  readonly exclude?: readonly OperationKind[] | undefined;
+  /** `tenant` also toasts what is not this user's own. */
   readonly include?: 'tenant' | undefined;
   /** Called when a toasted operation has ended; its `state` says how. */
   readonly onComplete?: ((operation: Operation) => void) | undefined;
-  /** Other words for an operation's toast; what it leaves out stays as it is. */
+  /** Other words for an operation's toast, or a button; what it leaves out stays as it is. */
   readonly render?: ((operation: Operation) => Partial<ToastText>) | undefined;
+  /** Shows all operations, where there is no room for more toasts: makes the button `Show all`. */
+  readonly onShowAll?: (() => void) | undefined;
 }
 
 /** What the controller needs of its client. */
 export interface ToastContext {
   readonly adapter: ToastAdapter;
   readonly operations: { get(id: string): Operation | undefined; values(): Operation[] };
+  /** Default: none, and no buttons. */
+  readonly commands?: OperationCommands | undefined;
   /** Distinguishes the tenants in a toast's id. */
   readonly realmName: () => string;
   readonly onError: OnError;
 }
 
-/** The toast of an operation that is under way. */
-interface RunningToast {
-  readonly paint: Pace;
-  readonly revealTimer: ReturnType<typeof setTimeout>;
-  /** Old enough to be shown. */
-  isDue: boolean;
-  isVisible: boolean;
-}
-
-const REVEAL_AFTER_MS = 400;
-const PAINT_INTERVAL_MS = 250;
 const LINGER_MS = 5000;
-const MAX_RUNNING = 3;
-const MAX_FAILURES = 5;
-const REMEMBERED_TOASTS = 50;
+
+const NO_COMMANDS: OperationCommands = {
+  userId: '',
+  watch: () => () => {},
+  cancel: () => Promise.resolve(),
+  retry: () => Promise.resolve(),
+  markSeen: () => {},
+  refreshEnded: () => Promise.resolve(),
+};
 
 /** Shows one user's operations as toasts, one each, however many pages ask for it. */
 export class ToastController {
   readonly #context: ToastContext;
+  readonly #commands: OperationCommands;
   readonly #readers = new Set<() => OperationToastOptions>();
-  readonly #running = new Map<string, RunningToast>();
-  /** Operations whose running toast the user has closed. */
-  readonly #dismissed = new Set<string>();
-  readonly #failures = new Set<string>();
-  readonly #shown = new RecentIds(REMEMBERED_TOASTS);
-  readonly #summary = new Pace(PAINT_INTERVAL_MS, () => this.#paintSummary());
-  #summaryId: string | null = null;
-  #isSummaryDismissed = false;
-  #appearances = 0;
+  readonly #screen: ToastScreen;
+  readonly #running: RunningToasts;
+  readonly #ends: EndToasts;
+  readonly #actions: ToastActions;
   /** The options of the last page: they hold until its toasts have gone to the background. */
   #lingering: (() => OperationToastOptions) | null = null;
   #lingerTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: ToastContext) {
     this.#context = context;
+    this.#commands = context.commands ?? NO_COMMANDS;
+    this.#screen = new ToastScreen(context.adapter);
+    this.#actions = new ToastActions({
+      commands: this.#commands,
+      onError: context.onError,
+      repaint: (id) => {
+        this.#running.repaint(id);
+        this.#ends.repaint(id);
+      },
+    });
+    this.#running = this.#createRunning();
+    this.#ends = this.#createEnds();
   }
 
   /** Shows toasts while at least one page is mounted; `read` gives that page's newest options. */
@@ -79,11 +97,13 @@ export class ToastController {
     this.#lingering = null;
     const reader = () => read();
     this.#readers.add(reader);
+    const stopWatching = this.#commands.watch();
     for (const operation of this.#context.operations.values()) {
       if (!isTerminal(operation.state)) this.update(operation, undefined);
     }
     return () => {
       if (!this.#readers.delete(reader)) return;
+      stopWatching();
       if (this.#readers.size === 0) this.#linger(reader);
       else this.#releaseUnwanted();
     };
@@ -91,49 +111,88 @@ export class ToastController {
 
   /** Has anything been on the screen that may still be there? */
   get hasShown(): boolean {
-    return this.#shown.values().length > 0 || this.#failures.size > 0;
+    return this.#screen.hasShown;
   }
 
   /** Takes an operation's new state; `before` is the one it replaces. */
-  update(operation: Operation, before: Operation | undefined): void {
+  update(
+    operation: Operation,
+    before: Operation | undefined,
+    source: OperationSource = 'event',
+  ): void {
+    if (before && !isSameStep(before, operation)) this.#actions.settle(operation.id);
     const accepting = this.#accepting(operation);
     if (accepting.length === 0) this.#release(operation);
-    else if (!isTerminal(operation.state)) this.#onProgress(operation.id);
-    else
+    else if (!isTerminal(operation.state)) this.#onProgress(operation.id, source);
+    else if (before || source === 'event')
       this.#onEnd(
         operation,
-        accepting.filter((options) => !hasSeenEnd(options, operation, before)),
+        accepting.filter((options) => !this.#hasSeenEnd(options, operation, before)),
       );
+    else if (source === 'load') this.#showEnd(operation, true);
   }
 
-  /** Removes the toast of an operation that is not known any more. */
+  /** Removes the toast of an operation that is not known any more; what is said of its end stays. */
   forget(id: string): void {
-    this.#dismissed.delete(id);
-    if (!this.#stopRunning(id)) return;
-    this.#dismiss(this.#toastId(id));
-    this.#layout();
+    this.#running.remove(id);
+    this.#ends.forget(id);
+  }
+
+  /** The user is back at the page. */
+  onReturn(): void {
+    this.#ends.onReturn();
   }
 
   /** Lets go of what is under way: the page has left, the operations have not ended. */
   moveToBackground(): void {
     clearTimeout(this.#lingerTimer);
     this.#lingering = null;
-    for (const id of [...this.#running.keys()]) this.#freeze(id);
-    this.#hideSummary();
+    for (const id of this.#running.ids()) this.#running.freeze(id);
+    this.#running.hideSummary();
   }
 
   /** Removes every toast: they were another identity's. */
   clear(): void {
     clearTimeout(this.#lingerTimer);
     this.#lingering = null;
-    const running = [...this.#running.keys()];
-    for (const id of running) this.#stopRunning(id);
-    this.#hideSummary();
-    // `#shown` forgets the oldest, and what stays until it is closed may be older
-    const lasting = [...this.#failures, ...running.map((id) => this.#toastId(id))];
-    for (const id of new Set([...this.#shown.values(), ...lasting])) this.#dismiss(id);
-    this.#dismissed.clear();
-    this.#failures.clear();
+    const running = this.#running.ids().map((id) => this.#toastId(id));
+    this.#running.clear();
+    this.#ends.clear();
+    this.#actions.clear();
+    this.#screen.clear(running);
+  }
+
+  #createRunning(): RunningToasts {
+    const { operations, realmName } = this.#context;
+    const withOperation = (look: (operation: Operation) => ToastLook) => (id: string) => {
+      const operation = operations.get(id);
+      return operation ? look(operation) : null;
+    };
+    return new RunningToasts({
+      screen: this.#screen,
+      toastId: (id) => this.#toastId(id),
+      summaryId: (appearance) => `trunkline-more:${realmName()}:${appearance}`,
+      look: withOperation((operation) => this.#look(operation, runningLook)),
+      backgroundLook: withOperation((operation) => backgroundLook(this.#named(operation))),
+      onShowAll: () => this.#options().find(({ onShowAll }) => onShowAll)?.onShowAll,
+    });
+  }
+
+  #createEnds(): EndToasts {
+    const { operations, realmName } = this.#context;
+    const { userId } = this.#commands;
+    return new EndToasts({
+      screen: this.#screen,
+      userId,
+      get: (id) => operations.get(id),
+      look: (operation, isAway) =>
+        this.#look(operation, (shown, words) => endLook(shown, words, isAway)),
+      isWanted: (operation) => this.#accepting(operation).length > 0,
+      claimName: ({ id, attempt, seq }) =>
+        JSON.stringify(['trunkline-op', realmName(), userId, id, attempt, seq]),
+      markSeen: (id) => this.#commands.markSeen([id]),
+      refreshEnded: () => this.#commands.refreshEnded(),
+    });
   }
 
   #options(): OperationToastOptions[] {
@@ -142,30 +201,43 @@ export class ToastController {
   }
 
   #accepting(operation: Operation): OperationToastOptions[] {
-    return this.#options().filter((options) => accepts(options, operation));
+    return this.#options().filter((options) => this.#accepts(options, operation));
+  }
+
+  #accepts(options: OperationToastOptions, operation: Operation): boolean {
+    const { types, exclude, include } = options;
+    const isOf = (kind: OperationKind) => kindType(kind) === operation.type;
+    if (!this.#isOwn(operation) && include !== 'tenant') return false;
+    if (exclude?.some(isOf)) return false;
+    return types ? types.some(isOf) : operation.parentId === undefined;
+  }
+
+  #isOwn(operation: Operation): boolean {
+    return isOwnOperation(operation, this.#commands.userId);
+  }
+
+  /** One end can come twice: announced to the tenant first, then to its owner. */
+  #hasSeenEnd(
+    options: OperationToastOptions,
+    operation: Operation,
+    before: Operation | undefined,
+  ): boolean {
+    return before !== undefined && isSameStep(before, operation) && this.#accepts(options, before);
   }
 
   /** No page wants this operation's toast any more. */
   #release({ id, state }: Operation): void {
     if (!this.#running.has(id)) return;
-    if (isTerminal(state)) this.forget(id);
-    else this.#freeze(id);
-    this.#layout();
+    if (isTerminal(state)) this.#running.remove(id);
+    else this.#running.freeze(id);
+    this.#running.layout();
   }
 
   #releaseUnwanted(): void {
-    for (const id of [...this.#running.keys()]) {
+    for (const id of this.#running.ids()) {
       const operation = this.#context.operations.get(id);
       if (operation && this.#accepting(operation).length === 0) this.#release(operation);
     }
-  }
-
-  /** Says for a moment that it goes on, instead of standing still. */
-  #freeze(id: string): void {
-    const isVisible = this.#running.get(id)?.isVisible;
-    const operation = this.#context.operations.get(id);
-    this.#stopRunning(id);
-    if (isVisible && operation) this.#show(this.#toastId(id), backgroundLook(operation));
   }
 
   #linger(reader: () => OperationToastOptions): void {
@@ -173,130 +245,60 @@ export class ToastController {
     this.#lingerTimer = setTimeout(() => this.moveToBackground(), LINGER_MS);
   }
 
-  #onProgress(id: string): void {
-    if (this.#dismissed.has(id)) return;
-    const running = this.#running.get(id);
-    if (running?.isVisible) running.paint.request();
-    if (running) return;
-    this.#running.set(id, {
-      paint: new Pace(PAINT_INTERVAL_MS, () => this.#paint(id)),
-      revealTimer: setTimeout(() => this.#reveal(id), REVEAL_AFTER_MS),
-      isDue: false,
-      isVisible: false,
-    });
-  }
-
-  #reveal(id: string): void {
-    const running = this.#running.get(id);
-    if (running) running.isDue = true;
-    this.#layout();
-  }
-
-  /** Gives free places to those that wait, oldest first; the rest is counted in the summary. */
-  #layout(): void {
-    const due = [...this.#running.values()].filter(({ isDue }) => isDue);
-    const free = MAX_RUNNING - due.filter(({ isVisible }) => isVisible).length;
-    const waiting = due.filter(({ isVisible }) => !isVisible);
-    for (const running of waiting.slice(0, Math.max(0, free))) {
-      running.isVisible = true;
-      running.paint.request();
-    }
-    this.#summary.request();
-  }
-
-  #paint(id: string): void {
-    const operation = this.#context.operations.get(id);
-    if (operation)
-      this.#show(this.#toastId(id), runningLook(operation, this.#words(operation)), id);
-  }
-
-  #paintSummary(): void {
-    const count = [...this.#running.values()].filter(
-      (toast) => toast.isDue && !toast.isVisible,
-    ).length;
-    if (count === 0) {
-      this.#hideSummary();
-      return;
-    }
-    if (this.#isSummaryDismissed) return;
-    // a new id each time: an adapter may still be taking the last one away
-    this.#summaryId ??= `trunkline-more:${this.#context.realmName()}:${++this.#appearances}`;
-    this.#show(this.#summaryId, summaryLook(count));
-  }
-
-  #hideSummary(): void {
-    this.#summary.stop();
-    this.#isSummaryDismissed = false;
-    if (this.#summaryId !== null) this.#dismiss(this.#summaryId);
-    this.#summaryId = null;
+  #onProgress(id: string, source: OperationSource): void {
+    const failure = this.#ends.takeFailure(id);
+    if (failure !== null && failure !== this.#toastId(id)) this.#screen.dismiss(failure);
+    this.#running.update(id, { isFound: source === 'load', isInPlace: failure !== null });
   }
 
   #onEnd(operation: Operation, accepting: OperationToastOptions[]): void {
     if (accepting.length === 0) return;
-    this.#stopRunning(operation.id);
-    const wasClosed = this.#dismissed.delete(operation.id);
-    // a toast that the user closed may still be leaving: the end is a toast of its own
-    const toastId = this.#toastId(operation.id) + (wasClosed ? ':end' : '');
-    const look = endLook(operation, this.#words(operation));
-    this.#show(toastId, look);
-    if (look.kind === 'error') this.#keepFailure(toastId);
-    this.#layout();
+    this.#showEnd(operation, false);
     if (this.#lingering) return;
     for (const { onComplete } of accepting) {
       if (onComplete) guard(() => onComplete(operation), this.#context.onError);
     }
   }
 
-  #keepFailure(toastId: string): void {
-    this.#failures.delete(toastId);
-    this.#failures.add(toastId);
-    const [oldest] = this.#failures;
-    if (this.#failures.size > MAX_FAILURES && oldest !== undefined) this.#dismiss(oldest);
+  #showEnd(operation: Operation, isAway: boolean): void {
+    const { id } = operation;
+    this.#running.stop(id);
+    // a toast that the user closed may still be leaving: the end is a toast of its own
+    const toastId = this.#toastId(id) + (this.#running.takeDismissal(id) ? ':end' : '');
+    this.#ends.show({ operation, toastId, isAway });
+    this.#running.layout();
   }
 
-  #stopRunning(id: string): boolean {
-    const running = this.#running.get(id);
-    if (!running) return false;
-    clearTimeout(running.revealTimer);
-    running.paint.stop();
-    return this.#running.delete(id);
+  #look(
+    operation: Operation,
+    lookOf: (operation: Operation, words: Partial<ToastText>) => ToastLook,
+  ): ToastLook {
+    const words = this.#words(operation);
+    const note = this.#actions.noteOf(operation.id);
+    const action = this.#actions.of(operation, words.action);
+    return {
+      ...lookOf(this.#named(operation), words),
+      ...(note === undefined ? {} : { description: note }),
+      ...(action ? { action } : {}),
+    };
   }
 
   #words(operation: Operation): Partial<ToastText> {
     const words: Partial<ToastText> = {};
     guard(() => {
-      for (const { render, ...options } of this.#options()) {
-        if (render && accepts(options, operation)) Object.assign(words, render(operation));
+      for (const options of this.#accepting(operation)) {
+        Object.assign(words, options.render?.(operation));
       }
     }, this.#context.onError);
     return words;
   }
 
-  #show(id: string, look: ToastLook, operationId?: string): void {
-    // of the ids that are forgotten first, an update makes this the last
-    this.#shown.delete(id);
-    this.#shown.add(id);
-    // a failure that is tried again is none any more
-    this.#failures.delete(id);
-    this.#context.adapter.show({ ...look, id, onClose: () => this.#onClose(id, operationId) });
-  }
-
-  #onClose(id: string, operationId: string | undefined): void {
-    this.#shown.delete(id);
-    this.#failures.delete(id);
-    if (id === this.#summaryId) {
-      this.#isSummaryDismissed = true;
-      this.#summaryId = null;
-    }
-    if (operationId === undefined || !this.#stopRunning(operationId)) return;
-    this.#dismissed.add(operationId);
-    this.#layout();
-  }
-
-  #dismiss(id: string): void {
-    this.#shown.delete(id);
-    this.#failures.delete(id);
-    this.#context.adapter.dismiss(id);
+  /** By the name that a page's definition gives to its kind. */
+  #named(operation: Operation): Operation {
+    return named(
+      operation,
+      this.#options().flatMap(({ types }) => types ?? []),
+    );
   }
 
   #toastId(operationId: string): string {
@@ -304,18 +306,7 @@ export class ToastController {
   }
 }
 
-/** One end can come twice: announced to the tenant first, then to its owner. */
-function hasSeenEnd(
-  options: OperationToastOptions,
-  { attempt }: Operation,
-  before: Operation | undefined,
-): boolean {
-  const wasOver = before?.attempt === attempt && isTerminal(before.state);
-  return wasOver && accepts(options, before);
-}
-
-function accepts(options: OperationToastOptions, { type, scope }: Operation): boolean {
-  if (scope !== 'user' && options.include !== 'tenant') return false;
-  if (options.exclude?.includes(type)) return false;
-  return options.types?.includes(type) ?? true;
+/** Is it still in the same state of the same attempt? */
+function isSameStep(before: Operation, after: Operation): boolean {
+  return before.attempt === after.attempt && before.state === after.state;
 }

@@ -96,3 +96,32 @@ test('the button says what it closes', () => {
   const label = items()[0]?.querySelector('button')?.getAttribute('aria-label');
   expect(label).toBe('Close: User Import completed');
 });
+
+const buttons = () => [...(items()[0]?.querySelectorAll('button') ?? [])];
+
+test('an action is a button that leaves the toast, and the focus, where they are', () => {
+  const onClick = vi.fn<() => void>();
+  const toasts = createDomToasts();
+  toasts.show(view({ action: { label: 'Cancel', onClick } }));
+  const [button] = buttons();
+  expect(button?.textContent).toBe('Cancel');
+  expect(button?.getAttribute('aria-label')).toBe('Cancel: User Import - 30%');
+  button?.focus();
+  button?.click();
+  expect(onClick).toHaveBeenCalledTimes(1);
+  toasts.show(view({ title: 'User Import - 40%', action: { label: 'Cancel', onClick } }));
+  expect(buttons()[0]).toBe(button);
+  expect(document.activeElement).toBe(button);
+  toasts.show(view());
+  expect(buttons().map(({ textContent }) => textContent)).toEqual(['×']);
+});
+
+test('a bar has a name also where nothing is announced', () => {
+  createDomToasts().show(view({ announcement: '' }));
+  vi.advanceTimersByTime(100);
+  const [item] = items();
+  const bar = item?.querySelector('[role=progressbar]');
+  expect(bar?.getAttribute('aria-label')).toBe('User Import - 30%');
+  for (const hidden of item?.querySelectorAll('[aria-hidden=true]') ?? []) hidden.remove();
+  expect(item?.textContent).toBe('×');
+});

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   type OperationEvent,
   OperationStore,
@@ -63,6 +65,15 @@ function close(id: string) {
   const view = screen.get(id);
   screen.delete(id);
   view?.onClose();
+}
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  vi.useRealTimers();
+  // what was looked at lives until the end of the turn
+  await new Promise((resolve) => setTimeout(resolve));
+  collect();
 }
 
 const ID = 'trunkline-op:acme:op';
@@ -131,6 +142,23 @@ test('a failure stays, with its message as title and the error below', () => {
   });
   send('operation:error', { operationId: 'b', error: { message: 'Why' } });
   expect(titles()).toContain('User Import failed');
+});
+
+test('of failures that were closed, nothing is kept', async () => {
+  mount();
+  const failures: WeakRef<object>[] = [];
+  const failNext = () => {
+    const operationId = `op-${failures.length}`;
+    fail('x', {}, { operationId });
+    failures.push(new WeakRef(operations.get(operationId) ?? {}));
+  };
+  for (let i = 0; i < 10; i++) failNext();
+  wait(31 * 60_000);
+  expect(operations.values()).toEqual([]);
+  for (let i = 0; i < 5; i++) failNext();
+  await collectGarbage();
+  const kept = failures.map((failure) => failure.deref() !== undefined);
+  expect(kept).toEqual([...Array(10).fill(false), ...Array(5).fill(true)]);
 });
 
 test('at most five failures are visible, the newest', () => {

@@ -28,17 +28,36 @@ export {
 } from './event.ts';
 export { CONNECTION_HEADER, TENANT_HEADER } from './headers.ts';
 export {
+  CANCEL_OPERATION_CALL,
+  FAILURE_CODES,
   isOperationEvent,
   isTerminal,
+  OPERATIONS_CALL,
+  type OperationAudience,
   type OperationComplete,
   type OperationError,
   type OperationEventType,
+  type OperationFailure,
+  type OperationFilter,
+  type OperationList,
   type OperationProgress,
+  type OperationSnapshot,
   type OperationState,
   operationEventProblem,
   operationLabel,
+  RETRY_OPERATION_CALL,
+  SEEN_OPERATIONS_CALL,
+  type StoredOperationFields,
   toPercentage,
 } from './operation.ts';
+export {
+  defineOperation,
+  isOperationType,
+  type OperationDefinition,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+} from './operation-definition.ts';
 export { CONNECTION_PATH, type FallbackPaths, fallbackPaths } from './paths.ts';
 export {
   type Member,

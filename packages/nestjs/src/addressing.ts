@@ -15,10 +15,14 @@ export class TenantRequiredError extends Error {
   override readonly name = 'TenantRequiredError';
   readonly code = 'TENANT_REQUIRED';
 
-  constructor(method: string) {
+  /** `remedy`: how a call of this method names a tenant itself. */
+  constructor(
+    method: string,
+    remedy = `Write forTenant(tenantId).${method}(…) or pass { tenantId }`,
+  ) {
     super(
       `${method} needs a tenant, and this code runs outside any tenant's context. ` +
-        `Write forTenant(tenantId).${method}(…) or pass { tenantId }, or run the code inside ` +
+        `${remedy}, or run the code inside ` +
         'runAs(principal, …). In an HTTP request the tenant comes from its principal; a timer or ' +
         'an event emitter that was set up elsewhere does not carry it.',
     );
@@ -81,9 +85,9 @@ export function namedRealm(method: string, tenantId: unknown, context?: Context)
   return realm;
 }
 
-/** The realm of a call that names none: the ambient principal's. */
-export function ambientRealm(method: string, context?: Context): Realm {
-  if (!context?.principal || context.isPrivileged) throw new TenantRequiredError(method);
+/** The realm of a call that names none: the ambient principal's. `remedy`: how it would name one. */
+export function ambientRealm(method: string, context?: Context, remedy?: string): Realm {
+  if (!context?.principal || context.isPrivileged) throw new TenantRequiredError(method, remedy);
   return context.principal.realm;
 }
 

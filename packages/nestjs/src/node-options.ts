@@ -5,8 +5,8 @@ import type {
   RoomRule,
   RoomRules,
   RpcHandlers,
-  SendHandler,
 } from '@trunkline/server';
+import { asCaller } from './as-caller.ts';
 import type { Calls } from './calls.ts';
 import { runAs, runInContext } from './context.ts';
 import { nestLog } from './nest-log.ts';
@@ -63,16 +63,6 @@ function handlersAsCaller(rpc: RpcHandlers): RpcHandlers {
   return Object.fromEntries(
     Object.entries(rpc).map(([method, handler]) => [method, asCaller(handler)]),
   );
-}
-
-/** As the principal, from the page of the connection that the call came over. */
-function asCaller<Answer>(
-  handler: (...args: Parameters<SendHandler>) => Answer,
-): (...args: Parameters<SendHandler>) => Answer {
-  return (principal, data, call) => {
-    const context = { principal, isPrivileged: false, origin: call.clientId };
-    return runInContext(context, () => handler(principal, data, call));
-  };
 }
 
 /** A record is written for the operator, whoever's work it came from. */

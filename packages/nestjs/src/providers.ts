@@ -81,7 +81,7 @@ function providerOf(wrapper: Wrapper, module: Module): Provider | null {
     requireSingleton: () => {
       if (!wrapper.isTransient && wrapper.isDependencyTreeStatic()) return;
       throw new ConfigurationError(
-        `${name} is not a singleton, or something that it needs is made for each HTTP request: a provider, a guard, a pipe, an interceptor or a filter, its own or a global one (APP_GUARD, …). A connection has no request; who acts is in currentPrincipal()`,
+        `${name} is not a singleton, or something that it needs is made for each HTTP request: a provider, a guard, a pipe, an interceptor or a filter, its own or a global one (APP_GUARD, …). Here there is no request: who acts is in currentPrincipal()`,
       );
     },
   };

@@ -10,16 +10,18 @@ import {
   type NestModule,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   type Provider,
 } from '@nestjs/common';
-import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { APP_GUARD, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { attach, MemoryBroker, Node } from '@trunkline/server';
 import { type Monitoring, startMonitoring } from '@trunkline/server/monitoring';
+import { BeforeDrain } from './before-drain.ts';
 import { Calls } from './calls.ts';
 import { nodeOptions } from './node-options.ts';
 import { ConfigurationError, NODE, OPTIONS, type WebSocketModuleOptions } from './options.ts';
 import { PrincipalSource } from './principal-source.ts';
+import { refuseTwice } from './refuse-twice.ts';
 import { RequestContextMiddleware, RequestPrincipalGuard } from './request-context.ts';
 import { RoomPolicies } from './room-policies.ts';
 import { WebSocketService } from './websocket.service.ts';
@@ -28,13 +30,19 @@ import { WebSocketService } from './websocket.service.ts';
 @Global()
 @Module({})
 export class WebSocketCoreModule
-  implements NestModule, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+  implements
+    NestModule,
+    OnApplicationBootstrap,
+    OnModuleDestroy,
+    BeforeApplicationShutdown,
+    OnApplicationShutdown
 {
   readonly #options: WebSocketModuleOptions;
   readonly #node: Node;
   readonly #adapterHost: HttpAdapterHost;
   readonly #policies: RoomPolicies;
   readonly #calls: Calls;
+  readonly #beforeDrain: BeforeDrain;
   #monitoring: Monitoring | undefined;
 
   constructor(
@@ -44,13 +52,15 @@ export class WebSocketCoreModule
     @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(RoomPolicies) policies: RoomPolicies,
     @Inject(Calls) calls: Calls,
+    @Inject(BeforeDrain) beforeDrain: BeforeDrain,
   ) {
-    refuseTwice(modules);
+    refuseTwice(modules, { core: WebSocketCoreModule, name: 'WebSocketModule' });
     this.#options = options;
     this.#node = node;
     this.#adapterHost = adapterHost;
     this.#policies = policies;
     this.#calls = calls;
+    this.#beforeDrain = beforeDrain;
   }
 
   static forRoot(options: WebSocketModuleOptions): DynamicModule {
@@ -94,8 +104,14 @@ export class WebSocketCoreModule
     });
   }
 
+  // What is done before the good-byes takes its time: nobody shall come here meanwhile.
+  onModuleDestroy(): void {
+    this.#node.beginDrain();
+  }
+
   // Nest closes the HTTP server next, and that close waits for upgraded sockets for ever.
   async beforeApplicationShutdown(): Promise<void> {
+    await this.#beforeDrain.run();
     await this.#node.drain(this.#options.drain);
   }
 
@@ -114,11 +130,12 @@ function coreModule(options: Provider, imports: DynamicModule['imports'] = []): 
       RoomPolicies,
       Calls,
       { provide: NODE, useFactory: startNode, inject: [OPTIONS, RoomPolicies, Calls] },
+      BeforeDrain,
       PrincipalSource,
       { provide: APP_GUARD, useClass: RequestPrincipalGuard },
       WebSocketService,
     ],
-    exports: [WebSocketService, NODE],
+    exports: [WebSocketService, NODE, BeforeDrain],
   };
 }
 
@@ -144,28 +161,4 @@ function checkOptions({ authenticate, broker, listen = true }: Partial<WebSocket
       'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere.',
     );
   }
-}
-
-function refuseTwice(modules: ModulesContainer): void {
-  const all = [...modules.values()];
-  const cores = all.filter(({ metatype }) => metatype === WebSocketCoreModule);
-  if (cores.length < 2) return;
-  const names = all.filter(({ metatype }) => callsForRoot(metatype)).map(({ name }) => name);
-  throw new ConfigurationError(
-    `WebSocketModule.forRoot was called ${cores.length} times, in ${names.join(' and ')}: call it once, in the app's module`,
-  );
-}
-
-// Asked of the decorator: a global module stands among the resolved imports of every module.
-function callsForRoot(metatype: object): boolean {
-  const imports: unknown = Reflect.getMetadata(MODULE_METADATA.IMPORTS, metatype);
-  return Array.isArray(imports) && imports.some(isCoreImport);
-}
-
-function isCoreImport(imported: Partial<DynamicModule> | undefined): boolean {
-  return (
-    imported?.imports?.some(
-      (inner) => (inner as Partial<DynamicModule>).module === WebSocketCoreModule,
-    ) ?? false
-  );
 }

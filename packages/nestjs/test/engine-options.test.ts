@@ -1,7 +1,6 @@
-import { createServer } from 'node:net';
 import { currentPrincipal, WebSocketService } from '@trunkline/nestjs';
 import { describe, expect, test } from 'vitest';
-import { ada, fromCookie, next, platforms, serveApp } from './harness.ts';
+import { ada, freePort, fromCookie, next, platforms, readyz, serveApp } from './harness.ts';
 
 describe.each(platforms)('on %s', (platform) => {
   test('a call of a client runs as its principal, and its sends go to its tenant', async () => {
@@ -92,23 +91,6 @@ describe.each(platforms)('on %s', (platform) => {
     await expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed');
   });
 });
-
-async function readyz(url: string, status: number): Promise<Response> {
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- until it says so
-    const response = await fetch(`${url}/readyz`);
-    if (response.status === status) return response;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const address = probe.address();
-    probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
-  });
-  return await promise;
-}
 
 /** A WebSocket as it comes through a proxy, with whom the proxy says it comes for. */
 function forwarded(origin: string): unknown {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -159,5 +159,24 @@ function withHeaders(headers: Record<string, string>): typeof WebSocket {
 export async function next<T>(client: Centrifuge, name: string): Promise<T> {
   const { promise, resolve } = Promise.withResolvers<T>();
   client.once(name as 'connected', resolve as never);
+  return await promise;
+}
+
+/** What `/readyz` says as soon as it says it with this status. */
+export async function readyz(url: string, status: number): Promise<Response> {
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- until it says so
+    const response = await fetch(`${url}/readyz`);
+    if (response.status === status) return response;
+  }
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const probe = createServer().listen(0, '127.0.0.1', () => {
+    const address = probe.address();
+    probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0));
+  });
   return await promise;
 }

@@ -1,6 +1,6 @@
 import { isDevelopment, type ToastAdapter, type ToastView, warn } from '@trunkline/client';
 import type { CSSProperties, ReactElement } from 'react';
-import type { ExternalToast, toast as sonnerToast } from 'sonner';
+import type { Action, ExternalToast, toast as sonnerToast } from 'sonner';
 
 const LOOK_FOR_TOASTER_MS = 5000;
 
@@ -34,6 +34,7 @@ function showView(sonner: typeof sonnerToast, view: ToastView, onDismiss: () => 
     onDismiss,
     // named even when empty: an update in place keeps what it does not name
     icon: undefined,
+    action: actionOf(view),
     description: view.description === '' ? undefined : view.description,
   };
   switch (view.kind) {
@@ -56,6 +57,18 @@ function showView(sonner: typeof sonnerToast, view: ToastView, onDismiss: () => 
   }
 }
 
+/** What the button does shows in the toast itself, which therefore stays. */
+function actionOf({ action }: ToastView): Action | undefined {
+  if (!action) return undefined;
+  return {
+    label: action.label,
+    onClick: (event) => {
+      event.preventDefault();
+      action.onClick();
+    },
+  };
+}
+
 const HIDDEN: CSSProperties = {
   position: 'absolute',
   width: 1,
@@ -66,10 +79,11 @@ const HIDDEN: CSSProperties = {
 };
 
 /** What is seen is not said: only the announcement is, and it changes three times in all. */
-function Spinner({ view: { announcement, percentage } }: { view: ToastView }): ReactElement {
+function Spinner({ view }: { view: ToastView }): ReactElement {
+  const { announcement, percentage } = view;
   const isAlone = percentage === undefined;
   const role = isAlone
-    ? { role: 'progressbar', 'aria-label': announcement }
+    ? { role: 'progressbar', 'aria-label': barLabel(view) }
     : { 'aria-hidden': true };
   return (
     <>
@@ -107,14 +121,14 @@ const FILL: CSSProperties = {
 };
 
 function Progress({ view }: { view: ToastView }): ReactElement {
-  const { description, percentage, announcement } = view;
+  const { description, percentage } = view;
   return (
     <>
       <span aria-hidden="true">{description}</span>
       {percentage === undefined ? null : (
         <span
           role="progressbar"
-          aria-label={announcement}
+          aria-label={barLabel(view)}
           aria-valuemin={0}
           aria-valuemax={100}
           aria-valuenow={percentage}
@@ -125,6 +139,11 @@ function Progress({ view }: { view: ToastView }): ReactElement {
       )}
     </>
   );
+}
+
+/** A bar has a name also where nothing is announced. */
+function barLabel({ announcement, title }: ToastView): string {
+  return announcement === '' ? title : announcement;
 }
 
 /** The section is there from the start, the list while there are toasts. */

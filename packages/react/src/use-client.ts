@@ -19,6 +19,7 @@ import { useBrowserLayoutEffect } from './use-layout-effect.ts';
 /** A hook's part in the user's connection. */
 export interface ClientHook {
   readonly consumer: Consumer;
+  readonly address: Address;
   readonly state: ConnectionState;
   readonly settings: Settings;
 }
@@ -43,7 +44,7 @@ export function useClient(userId: string, plug?: Plug): ClientHook {
     useCallback(() => consumer.state(address), [consumer, address]),
     () => (address.userId === '' ? IDLE : CONNECTING),
   );
-  return { consumer, state, settings };
+  return { consumer, address, state, settings };
 }
 
 /** With what is said at that moment. */

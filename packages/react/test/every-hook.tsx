@@ -3,6 +3,7 @@ import {
   ConnectionStatus,
   useCall,
   useEvent,
+  useOperations,
   useOperationToasts,
   usePresence,
   useRoom,
@@ -15,6 +16,7 @@ import {
 export function EveryHook(): ReactElement {
   const { isConnected, status } = useWebSocket('42');
   useOperationToasts('42');
+  useOperations('42');
   useTableRefresh('42', 'users', () => {});
   useEvent('a:1', () => {});
   useCall();

@@ -1,4 +1,5 @@
 import { render, renderHook, screen, within } from '@testing-library/react';
+import { TestOperations } from '@trunkline/client/testing';
 import { Toaster } from 'sonner';
 import { afterEach, expect, test, vi } from 'vitest';
 import { configureTrunkline, type ToastView, useOperationToasts } from '../src/index.ts';
@@ -194,4 +195,63 @@ test('the newest options hold, and the end is told', async () => {
   await pass();
   expect(shown).toEqual(['User Import completed']);
   expect(ended).toEqual(['op-2']);
+});
+
+test('Cancel and Retry are buttons of sonner’s, and the toast stays', async () => {
+  const server = new TestOperations(page.server);
+  await open();
+  server.start({ type: 'user-import', percentage: 20 });
+  await pass(400);
+  await untilToasts(1);
+  const [toast] = toasts();
+  screen.getByRole('button', { name: 'Cancel' }).click();
+  await pass(500);
+  expect(server.get('op-1').state).toBe('cancelling');
+  expect(toasts()).toEqual([toast]);
+  expect(descriptionOf(toast)).toBe('Cancelling…');
+  expect(screen.queryByRole('button', { name: 'Cancel' })).toBeNull();
+
+  server.fail('op-1', 'Row 7');
+  await pass(500);
+  expect(toast?.dataset['type']).toBe('error');
+  screen.getByRole('button', { name: 'Retry' }).click();
+  await pass(500);
+  expect(toasts()).toEqual([toast]);
+  expect(descriptionOf(toast)).toBe('Retrying (2): Waiting to start');
+  expect(server.get('op-1').attempt).toBe(2);
+});
+
+test('an app’s own button is one of sonner’s, on the toast of the end', async () => {
+  const server = new TestOperations(page.server);
+  const opened: unknown[] = [];
+  render(<Toaster />);
+  renderHook(() =>
+    useOperationToasts('42', {
+      render: ({ resultRef }) => ({
+        action: { label: 'Download', onClick: () => opened.push(resultRef) },
+      }),
+    }),
+  );
+  await pass();
+  server.start({ type: 'data-export' });
+  await pass(400);
+  await untilToasts(1);
+  expect(screen.queryByRole('button', { name: 'Download' })).toBeNull();
+  server.succeed('op-1', { resultRef: '/files/1' });
+  await pass(500);
+  screen.getByRole('button', { name: 'Download' }).click();
+  expect(opened).toEqual(['/files/1']);
+  expect(titleOf(toasts()[0])).toBe('Data Export completed');
+});
+
+test('after a reload the bar is there, and nothing is said', async () => {
+  const server = new TestOperations(page.server);
+  server.start({ type: 'user-import', percentage: 20 });
+  page.server.loseHistory();
+  await open();
+  await untilToasts(1);
+  const [toast] = toasts();
+  expect(within(toast).getByRole('progressbar', { name: 'User Import - 20%' })).toBeDefined();
+  for (const hidden of toast?.querySelectorAll('[aria-hidden=true]') ?? []) hidden.remove();
+  expect(toast?.textContent).toBe('Cancel');
 });

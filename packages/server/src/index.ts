@@ -18,6 +18,7 @@ export {
 export { MemoryBroker, type MemoryBrokerOptions } from './broker/memory.ts';
 export { type AddressOf, addressBehind } from './client-address.ts';
 export type { CountName, Counts, LimitName } from './counters.ts';
+export { defaultDrain } from './draining.ts';
 export {
   Disconnect,
   disconnects,
@@ -59,7 +60,7 @@ export {
   sendEvent,
 } from './receipt.ts';
 export type { RoomAnswer, RoomGrant, RoomRequest, RoomRule, RoomRules } from './rooms.ts';
-export type { CallContext, RpcHandler, RpcHandlers, SendHandler } from './rpc.ts';
+export type { CallContext, OwnMethodOptions, RpcHandler, RpcHandlers, SendHandler } from './rpc.ts';
 export type { NodeStats } from './stats.ts';
 export { type SupportViewOptions, supportView } from './support-view.ts';
 export type { LimitsFor } from './tenants.ts';

@@ -67,8 +67,8 @@ export interface NodePublishOptions {
 export interface DrainOptions {
   /** Milliseconds between refusing new connections and closing the first. Default 5 s. */
   waitMs?: number;
-  /** Milliseconds over which the closes are spread at random. Default 15 s. */
+  /** Milliseconds over which the closes are spread at random; fewer where the deadline is nearer. Default 15 s. */
   spreadMs?: number;
-  /** Milliseconds after which what is left is destroyed. Default 25 s. */
+  /** Milliseconds between refusing new connections and destroying what is left. Default 25 s. */
   deadlineMs?: number;
 }

@@ -14,6 +14,7 @@ import {
 import { MemoryBroker } from './broker/memory.ts';
 import { Connections } from './connections.ts';
 import { Counters, type LimitName } from './counters.ts';
+import { Draining } from './draining.ts';
 import { EmulatedSessions } from './emulated-sessions.ts';
 import { disconnects } from './errors.ts';
 import { EventLoopMonitor } from './event-loop.ts';
@@ -31,7 +32,7 @@ import type { Line } from './protocol/line.ts';
 import { ping } from './protocol/reply.ts';
 import { Publisher } from './publisher.ts';
 import { Rooms } from './rooms.ts';
-import { checkHandlers, type RpcHandlers, type SendHandler } from './rpc.ts';
+import { checkHandlers, OwnMethods, type RpcHandlers, type SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
 import { Tenants } from './tenants.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -64,6 +65,8 @@ export class Node {
   readonly roomsOf: NonNullable<NodeOptions['roomsOf']>;
   readonly reauthorize: Reauthorize | null;
   readonly rpc: RpcHandlers | null;
+  /** For other packages of Trunkline. */
+  readonly ownMethods: OwnMethods = new OwnMethods();
   readonly onSend: SendHandler | null;
   readonly compactsChannels: boolean;
   readonly #broker: Broker;
@@ -74,8 +77,8 @@ export class Node {
   readonly #eventLoop: EventLoopMonitor;
   readonly #throttledLog: ThrottledLog;
   readonly #audit: AuditTrail;
+  readonly #draining = new Draining();
   #isStarted = false;
-  #isDraining = false;
 
   constructor(options: NodeOptions) {
     const { authenticate, limitsFor = () => undefined } = options;
@@ -137,7 +140,7 @@ export class Node {
 
   /** Does it take newcomers? */
   get readiness(): Readiness {
-    if (this.#isDraining) return 'draining';
+    if (this.#draining.hasBegun) return 'draining';
     if (!this.#isStarted) return 'starting';
     return this.#eventLoop.isOverloaded ? 'overloaded' : 'ready';
   }
@@ -158,7 +161,7 @@ export class Node {
 
   /** Destroys what is connected and, when every channel has been left, stops the broker. */
   async stop(): Promise<void> {
-    this.#isDraining = true;
+    this.beginDrain();
     this.#terminateAll();
     await this.connections.emptied();
     this.#fanOut.stop();
@@ -247,15 +250,22 @@ export class Node {
     return this.connections.isConnectionOf(clientId, principal);
   }
 
-  /** Refuses new connections, then closes the others with 3001, spread at random (promise P13). */
+  /**
+   * Refuses new connections from now on, and says so in `readiness`; the others stay until `drain`. Returns
+   * for how many milliseconds it has done so.
+   */
+  beginDrain(): number {
+    return this.#draining.begin();
+  }
+
+  /** Closes all connections with 3001, spread at random (promise P13). Its times count from `beginDrain`. */
   async drain(options: DrainOptions = {}): Promise<void> {
-    const { waitMs = 5_000, spreadMs = 15_000, deadlineMs = 25_000 } = options;
-    this.#isDraining = true;
-    const timers = [setTimeout(() => this.#terminateAll(), deadlineMs)];
-    for (const connection of this.connections) {
+    const { waitMs, spreadMs, deadlineMs } = this.#draining.timesLeft(options);
+    const timers = [...this.connections].map((connection) => {
       const close = () => connection.close(disconnects.shutdown);
-      timers.push(setTimeout(close, waitMs + Math.random() * spreadMs));
-    }
+      return setTimeout(close, waitMs + Math.random() * spreadMs);
+    });
+    timers.push(setTimeout(() => this.#terminateAll(), deadlineMs));
     await this.connections.emptied();
     for (const timer of timers) clearTimeout(timer);
   }

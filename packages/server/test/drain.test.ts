@@ -1,5 +1,6 @@
 import { MemoryBroker } from '@trunkline/server';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Draining } from '../src/draining.ts';
 import { connected, RawClient, roomChannel, serve, upgrade, userChannel } from './harness.ts';
 
 const rooms = { 'chat:*': { authorize: () => true } };
@@ -43,6 +44,46 @@ test('a drain refuses upgrades with 503 and closes everybody with 3001 within it
   expect(Math.min(...times)).toBeGreaterThanOrEqual(99);
   expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(50); // spread, not a storm
   expect(server.node.stats()).toMatchObject(nothing);
+});
+
+test('newcomers are refused from beginDrain on, and nobody has to go before the drain', async () => {
+  const server = await serve({ rooms });
+  const client = await connected(server, 'acme/ada');
+  expect(server.node.readiness).toBe('ready');
+  expect(server.node.beginDrain()).toBe(0);
+  server.node.beginDrain();
+  expect(server.node.readiness).toBe('draining');
+  expect((await upgrade(server.url)).status).toBe(503);
+  expect(await client.ask(2, { subscribe: { channel: 'chat:1' } })).toHaveProperty('subscribe');
+  await server.node.drain({ waitMs: 0, spreadMs: 0 });
+  expect(await client.closed()).toBe(3001);
+});
+
+test('the times of a drain count from when newcomers were refused, its deadline too', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const draining = new Draining();
+  expect(draining.hasBegun).toBe(false);
+  draining.begin();
+  const left = (afterMs: number) => {
+    vi.advanceTimersByTime(afterMs);
+    return draining.timesLeft({});
+  };
+  expect(left(0)).toEqual({ waitMs: 5_000, spreadMs: 15_000, deadlineMs: 25_000 });
+  expect(left(3_000)).toEqual({ waitMs: 2_000, spreadMs: 15_000, deadlineMs: 22_000 });
+  expect(left(7_000)).toEqual({ waitMs: 0, spreadMs: 15_000, deadlineMs: 15_000 });
+  expect(left(12_000)).toEqual({ waitMs: 0, spreadMs: 3_000, deadlineMs: 3_000 });
+  expect(left(60_000)).toEqual({ waitMs: 0, spreadMs: 0, deadlineMs: 0 });
+});
+
+test('the spread ends with the deadline: everybody is told to come back', async () => {
+  const server = await serve();
+  const clients = await Promise.all(['acme/a', 'acme/b'].map((user) => connected(server, user)));
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  onTestFinished(() => void vi.restoreAllMocks());
+  await server.node.drain({ waitMs: 0, spreadMs: 60_000, deadlineMs: 2_000 });
+  const codes = await Promise.all(clients.map((client) => client.closed()));
+  expect(codes).toEqual([3001, 3001]);
 });
 
 test('what has not gone by the deadline is destroyed, whatever hangs', async () => {

@@ -1,5 +1,5 @@
 import { ProtocolError, type RpcHandlers } from '@trunkline/server';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { acme, connected, serve } from './harness.ts';
 
 const rpc: RpcHandlers = {
@@ -112,4 +112,88 @@ test('a send that nobody takes ends the connection with 3508', async () => {
   const { client } = await calling();
   client.send({ send: { data: 1 } });
   expect(await client.closed()).toBe(3508);
+});
+
+describe('methods of other packages of Trunkline', () => {
+  test('are answered as the caller, and the errors are theirs', async () => {
+    const server = await serve({});
+    const { ownMethods } = server.node;
+    ownMethods.answer('trunkline:who', ({ userId, realm }, data, { clientId }) => {
+      if (data === 'no') throw new ProtocolError(409, 'not now');
+      if (data === 'oops') throw new Error('database password is hunter2');
+      return { userId, realm, data, isClient: clientId !== '' };
+    });
+    const client = await connected(server, 'acme/ada');
+    const ask = async (id: number, data: unknown) =>
+      await client.ask(id, { rpc: { method: 'trunkline:who', data } });
+    expect((await ask(2, { any: 1 })).rpc?.data).toEqual({
+      userId: 'ada',
+      realm: acme,
+      data: { any: 1 },
+      isClient: true,
+    });
+    expect((await ask(3, 'no')).error).toEqual({ code: 409, message: 'not now' });
+    expect((await ask(4, 'oops')).error?.code).toBe(100);
+    expect(client.frames.join()).not.toContain('hunter2');
+  });
+
+  test('have the time of a hook', async () => {
+    const server = await serve({ limits: { hookTimeoutMs: 50 } });
+    server.node.ownMethods.answer('trunkline:hang', async () => await new Promise(() => {}));
+    const client = await connected(server, 'acme/ada');
+    expect((await client.ask(2, { rpc: { method: 'trunkline:hang' } })).error?.code).toBe(100);
+  });
+
+  test('that nobody answers are 104', async () => {
+    const client = await connected(await serve({}), 'acme/ada');
+    expect((await client.ask(2, { rpc: { method: 'trunkline:who' } })).error?.code).toBe(104);
+  });
+
+  test('have one answer each, and no name that is an app’s', async () => {
+    const { ownMethods } = (await serve({})).node;
+    ownMethods.answer('trunkline:one', () => 1);
+    for (const method of ['trunkline:one', 'trunkline:presence', 'trunkline:typing']) {
+      expect(() => ownMethods.answer(method, () => 2)).toThrow(/have an answer already/);
+    }
+    expect(() => ownMethods.answer('chat:one', () => 2)).toThrow(/Only methods "trunkline:…"/);
+  });
+
+  test('that change something are refused for the tenant’s bytes before it is done, never after', async () => {
+    const limits = { fanOutBytesPerSecond: 1, fanOutBurstBytes: 100 };
+    const server = await serve({ limits });
+    const { ownMethods } = server.node;
+    const gate = Promise.withResolvers<void>();
+    let changes = 0;
+    const change = async () => {
+      changes += 1;
+      await gate.promise;
+      return 'changed';
+    };
+    ownMethods.answer('trunkline:change', change, { hasEffect: true });
+    ownMethods.answer('trunkline:read', () => 'x'.repeat(200));
+    const client = await connected(server, 'acme/ada');
+    client.send({ id: 2, rpc: { method: 'trunkline:change' } });
+    const other = await connected(server, 'acme/bob');
+    expect((await other.ask(2, { rpc: { method: 'trunkline:read' } })).rpc).toBeDefined();
+    gate.resolve(); // the bytes are used up now
+    expect((await client.reply(2)).rpc?.data).toBe('changed');
+    const refused = await client.ask(3, { rpc: { method: 'trunkline:change' } });
+    expect(refused.error).toMatchObject({ code: 111, temporary: true });
+    expect(changes).toBe(1);
+  });
+
+  test('say nothing that was meant for a role that is gone meanwhile', async () => {
+    const gate = Promise.withResolvers<string>();
+    let roles = ['admins'];
+    const server = await serve({ reauthorize: (principal) => ({ ...principal, roles }) });
+    server.node.ownMethods.answer('trunkline:slow', async () => await gate.promise);
+    const client = await connected(server, 'acme/ada');
+    await server.node.users.refreshPermissions({ realm: acme, userId: 'ada' });
+    client.send({ id: 2, rpc: { method: 'trunkline:slow' } });
+    await client.ask(3, { rpc: { method: 'trunkline:none' } });
+    roles = [];
+    await server.node.users.refreshPermissions({ realm: acme, userId: 'ada' });
+    gate.resolve('for admins');
+    expect((await client.reply(2)).error).toMatchObject({ code: 100, temporary: true });
+  });
 });

@@ -7,6 +7,7 @@ import {
   StandardSchemaValidationPipe,
 } from '@nestjs/common';
 import { APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { OperationsModule } from '@trunkline/nestjs';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuditStore } from './audit/audit.store.ts';
 import { AuthModule } from './auth/auth.module.ts';
@@ -17,9 +18,11 @@ import { ChatModule } from './chat/chat.module.ts';
 import { ChatRooms } from './chat/chat-rooms.ts';
 import { ChatStoreModule } from './chat/chat-store.module.ts';
 import { ENVIRONMENT, type Environment } from './environment.ts';
+import { FilesModule } from './files/files.module.ts';
 import { HealthController } from './health.controller.ts';
 import { DatabaseModule } from './infrastructure/database/database.module.ts';
-import type { Database } from './infrastructure/database/database.ts';
+import { Database } from './infrastructure/database/database.ts';
+import { operationsOptions } from './infrastructure/operations/operations-options.ts';
 import { WebSocketModule } from './infrastructure/websocket/websocket.module.ts';
 import { PlatformModule } from './platform/platform.module.ts';
 import { ProductsModule } from './products/products.module.ts';
@@ -63,8 +66,14 @@ export class AppModule {
             ...(MONITORING_PORT === undefined ? {} : { monitoring: { port: MONITORING_PORT } }),
           }),
         }),
+        OperationsModule.forRootAsync({
+          inject: [Database],
+          useFactory: operationsOptions,
+          http: { path: 'api/operations' },
+        }),
         AuthModule,
         UsersModule,
+        FilesModule,
         ChatModule,
         ProductsModule,
         PlatformModule,

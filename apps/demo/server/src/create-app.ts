@@ -81,6 +81,10 @@ async function createOnFastify(root: Root): Promise<INestApplication> {
       else void parseJson(request, body, done);
     },
   );
+  // An upload is read by who takes it, piece by piece.
+  fastify.addContentTypeParser('application/octet-stream', (_request, _payload, done) => {
+    done(null);
+  });
   // The static files' `exclude` is Express's only: here every unknown path would get the pages.
   fastify.get('/api/*', (_request, reply) => reply.callNotFound());
   return app;
@@ -88,5 +92,6 @@ async function createOnFastify(root: Root): Promise<INestApplication> {
 
 function limitRequestTimes(server: Server): void {
   server.headersTimeout = 5_000;
-  server.requestTimeout = 60_000;
+  // As long as Node's own: an upload takes its time.
+  server.requestTimeout = 300_000;
 }

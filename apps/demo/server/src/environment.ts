@@ -31,7 +31,7 @@ const schema = z.object({
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@localhost:5432/demo'),
   /** Sends the welcome mails; without it they are written to `DATA_DIR/mail`. */
   SMTP_URL: url(/^smtps?$/, 'smtp://user:password@localhost:587'),
-  /** Waits so many milliseconds after each batch of an import, to make its progress visible. */
+  /** Waits so many milliseconds after each batch of an import or an export, to make its progress visible. */
   IMPORT_PACE_MS: wholeNumber('IMPORT_PACE_MS', 60_000).default(0),
   /** Metrics and health, for this machine only; without it there are none. */
   MONITORING_PORT: wholeNumber('MONITORING_PORT', 65_535).optional(),

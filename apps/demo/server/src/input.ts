@@ -14,3 +14,6 @@ export const typed = (maxLength: number) =>
 export const Id = z.string().regex(/^[\w.:@-]{1,100}$/, 'is not an id');
 
 export const TenantId = z.string().refine(isTenantId, 'is not an id');
+
+/** An id that `FileStore` makes. It becomes part of a path. */
+export const FileId = z.string().regex(/^[a-f0-9-]{36,64}$/, 'is not the id of a file');

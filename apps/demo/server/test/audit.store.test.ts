@@ -54,7 +54,7 @@ test('the newest ten thousand are kept, more or less', async () => {
 test('a database that fails is told in the log and to nobody else; later records are kept', async () => {
   const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
   let isBroken = true;
-  const shaky = new Database('pglite', undefined as never, async () => {});
+  const shaky = new Database({} as never, undefined as never, async () => {});
   Object.defineProperty(shaky, 'queries', {
     get: () => {
       if (isBroken) throw new Error('disk full');

@@ -13,11 +13,12 @@ import { connectLive, type Live } from './live-client.ts';
 export async function startDemoApp(
   HTTP_ADAPTER: 'express' | 'fastify' = 'express',
   databaseFolder?: string,
+  settings: Record<string, string> = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-demo-'));
   const database = await openPglite(databaseFolder);
   await addDemoData(database);
-  const environment = readEnvironment({ HTTP_ADAPTER, DATA_DIR: folder });
+  const environment = readEnvironment({ HTTP_ADAPTER, DATA_DIR: folder, ...settings });
   const app = await createApp(environment, database);
   await app.listen(0, '127.0.0.1');
   const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
@@ -44,7 +45,7 @@ export async function startDemoApp(
     await app.close();
     rmSync(folder, { recursive: true });
   };
-  return { app, url, database, signIn, live, disconnectAll, close };
+  return { app, url, folder, database, signIn, live, disconnectAll, close };
 }
 
 export type DemoApp = Awaited<ReturnType<typeof startDemoApp>>;

@@ -6,6 +6,7 @@ import { eq } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openPglite } from '@/infrastructure/database/database';
 import { auditRecords, supportViews } from '@/infrastructure/database/schema';
+import { TenantRepository } from '@/platform/tenant.repository';
 import { type DemoApp, startDemoApp } from './demo-app.ts';
 import { Browser } from './http.ts';
 import { startLive } from './live-client.ts';
@@ -54,13 +55,18 @@ describe('tenants', () => {
   test('are created by an operation that its caller sees; the platform’s admins are told', async () => {
     const [rootLive, adaLive] = await Promise.all([demo.live(root), demo.live(ada)]);
     const body = { id: 'initech', name: 'Initech' };
-    const { status, json } = await root.post('/api/platform/tenants', body);
+    const { status, headers, json } = await root.post('/api/platform/tenants', body);
     expect(status).toBe(202);
+    expect(json).toMatchObject({ type: 'tenant-creation', state: 'running', ownerId: 'root' });
+    expect(headers.get('location')).toBe(`/api/operations/${json.id}`);
     const complete = await rootLive.received('operation:complete');
     expect(complete).toMatchObject({
       scope: 'user',
-      data: { operationId: json.operationId, operationType: 'tenant-creation', result: body },
-      metadata: { tablesToRefresh: ['tenants'] },
+      data: { operationId: json.id, operationType: 'tenant-creation', result: body },
+      metadata: {
+        tablesToRefresh: ['tenants'],
+        message: 'Initech is ready: admin@initech.test can sign in.',
+      },
     });
     expect(await rootLive.received('platform:notification')).toMatchObject({
       scope: 'role',
@@ -68,8 +74,14 @@ describe('tenants', () => {
     });
     const refreshed = await rootLive.received('trunkline:refresh');
     expect(refreshed.data).toEqual({ tables: ['tenants'], cause: complete.id });
-    const progress = rootLive.events.filter(({ type }) => type === 'operation:progress');
-    expect(progress.map(({ data }) => data.percentage)).toEqual([10, 50, 90]);
+    const stages = rootLive.events.flatMap(({ type, data }) =>
+      type === 'operation:progress' && data.stage ? [`${data.stage} ${data.percentage}`] : [],
+    );
+    expect([...new Set(stages)]).toEqual(['preparing 10', 'seeding 50', 'finalizing 90']);
+    expect((await root.get('/api/operations?owner=me')).json.operations).toMatchObject([
+      { id: json.id, state: 'succeeded', labels: { tenant: 'initech' } },
+    ]);
+    expect((await ada.get(`/api/operations/${json.id}`)).status).toBe(404);
     expect(adaLive.events).toEqual([]);
 
     const admin = await demo.signIn('admin@initech.test');
@@ -93,6 +105,17 @@ describe('tenants', () => {
     await rootLive.received('operation:complete');
     const again = await create();
     expect([again.status, again.json.message]).toEqual([409, 'There is a tenant hooli already']);
+  });
+
+  test('are whole for the operation that created them, and exist for any other', async () => {
+    const tenants = demo.app.get(TenantRepository, { strict: false });
+    const create = (operationId: string) =>
+      tenants.create({ id: 'umbrella', name: 'Umbrella' }, { passwordHash: 'x', operationId });
+    await create('first');
+    await expect(create('second')).rejects.toThrow('There is a tenant umbrella already');
+    await create('first'); // its second attempt
+    const listed = (await root.get('/api/platform/tenants')).json.tenants;
+    expect(listed).toContainEqual(expect.objectContaining({ id: 'umbrella', users: 4 }));
   });
 
   test('have ids that fit in an address', async () => {

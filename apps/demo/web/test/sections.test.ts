@@ -34,6 +34,11 @@ test('an address of the other side of the wall leads home', () => {
   expect(placeOf('/audit', staff)).toEqual(['/audit', null]);
 });
 
+test('both sides of the wall have operations', () => {
+  expect(placeOf('/operations', member)).toEqual(['/operations', null]);
+  expect(placeOf('/operations', staff)).toEqual(['/operations', null]);
+});
+
 test('any other address leads nowhere', () => {
   expect(placeOf('/nothing', member)).toBeNull();
   expect(placeOf('/chat/general/more', member)).toBeNull();

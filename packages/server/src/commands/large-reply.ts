@@ -29,10 +29,25 @@ export function firstFitting<T>(
  * tenant's bytes per second. Throws error 111 where they are used up.
  */
 export function writeLarge(session: Session, reply: Line): void {
-  const { node, principal } = session;
-  if (!node.tenants.of(principal.realm).fanOut.borrow(reply.bytes)) {
-    node.exceeded('fanOutBytesPerSecond', { client: session.id });
-    throw protocolErrors.tooManyRequests;
-  }
+  borrow(session, reply.bytes);
   session.write(reply);
+}
+
+/** Throws error 111 where the tenant's bytes per second are used up: now, before something is done. */
+export function refuseTooMany(session: Session): void {
+  borrow(session, 0);
+}
+
+/** Writes the reply to what has been done: it counts as well, and is not refused any more. */
+export function writeDone(session: Session, reply: Line): void {
+  const { node, principal } = session;
+  node.tenants.of(principal.realm).fanOut.charge(reply.bytes);
+  session.write(reply);
+}
+
+function borrow(session: Session, bytes: number): void {
+  const { node, principal } = session;
+  if (node.tenants.of(principal.realm).fanOut.borrow(bytes)) return;
+  node.exceeded('fanOutBytesPerSecond', { client: session.id });
+  throw protocolErrors.tooManyRequests;
 }

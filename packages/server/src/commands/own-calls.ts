@@ -5,11 +5,12 @@ import type { RpcRequest } from '../protocol/command.ts';
 import { rpcReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
-import { firstFitting, writeLarge } from './large-reply.ts';
+import { awaitHook } from './hook.ts';
+import { firstFitting, refuseTooMany, writeDone, writeLarge } from './large-reply.ts';
 import { attendanceOf } from './presence.ts';
 import { orTooMany, requireMember } from './publish.ts';
 
-/** Answers one of the server's own methods, `trunkline:…`. Throws error 104 where there is no such one. */
+/** Answers one of the server's own methods, `trunkline:…`. */
 export async function ownCall(
   session: Session,
   id: number,
@@ -22,8 +23,30 @@ export async function ownCall(
     case TYPING_CALL:
       return await typing(session, id, { room: roomOf(data), isTyping: isTypingOf(data) }, time);
     default:
-      throw protocolErrors.methodNotFound;
+      return await answered(session, id, { method, data }, time);
   }
+}
+
+/** What another package of Trunkline answers. Throws error 104 where none does. */
+async function answered(
+  session: Session,
+  id: number,
+  { method, data }: RpcRequest,
+  time: TimeBudget,
+): Promise<void> {
+  const { node, principal } = session;
+  const own = node.ownMethods.get(method);
+  if (!own) throw protocolErrors.methodNotFound;
+  const { handler, hasEffect } = own;
+  if (hasEffect) refuseTooMany(session);
+  const call = () => handler(principal, data, { clientId: session.id });
+  const answer = await awaitHook(session, time, { name: `rpc ${method}`, call });
+  // What it holds may have been meant for a role that was taken away meanwhile.
+  if (!principal.roles.every((role) => session.principal.roles.includes(role))) {
+    throw protocolErrors.internal;
+  }
+  const write = hasEffect ? writeDone : writeLarge;
+  write(session, rpcReply(id, answer));
 }
 
 /** Who is in a room. Of very many users so many as of clients in a `presence`; all are counted. */

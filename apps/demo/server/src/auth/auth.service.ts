@@ -17,6 +17,7 @@ import {
   type UserRole,
   users,
 } from '@/infrastructure/database/schema';
+import { tenantOfLink } from '@/infrastructure/files/file-link';
 import { type Account, accountOf, type Membership, realmsOf } from './account.ts';
 import { isPassword } from './password.ts';
 import { SESSION_SECONDS, sessionTokenOf } from './session-cookie.ts';
@@ -89,13 +90,14 @@ export class AuthService {
 
   /**
    * Who a connection or a request acts for: the user of the session cookie, in the tenant that their
-   * page names, or else in their first. `null` without a valid session or in a tenant that is not
+   * page (or the link to a file) names, or else in their first. `null` without a valid session or in a tenant that is not
    * theirs; a database that does not answer throws, so that nobody is logged out by an outage.
    */
   async authenticate(handshake: Handshake): Promise<Principal | null> {
     const token = sessionTokenOf(handshake.headers);
     if (!token) return null;
-    return await this.#principalFor(hashOf(token), requestedTenant(handshake));
+    const wanted = requestedTenant(handshake) ?? tenantOfLink(handshake.url);
+    return await this.#principalFor(hashOf(token), wanted);
   }
 
   /** The same principal as of now: with the roles it has today; `null` when it may not stay. */

@@ -12,8 +12,13 @@ export function tenantOf({ realm }: Principal): string {
 
 /** The tenant that the code of this moment acts in, for services that are handed none. */
 export function currentTenant(): string {
+  return currentUser().tenantId;
+}
+
+/** Who the code of this moment acts for, and in which tenant. */
+export function currentUser(): { tenantId: string; userId: string } {
   const principal = currentPrincipal();
   if (!principal)
     throw new Error('Nobody is known to act here: this runs in a request or in runAs');
-  return tenantOf(principal);
+  return { tenantId: tenantOf(principal), userId: principal.userId };
 }

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
-import { CurrentPrincipal } from '@trunkline/nestjs';
-import type { AuditRecord, Principal, Receipt } from '@trunkline/server';
+import { type OperationSnapshot, StartsOperation } from '@trunkline/nestjs';
+import type { AuditRecord, Receipt } from '@trunkline/server';
 import { AuditStore } from '@/audit/audit.store';
 import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
 import { PlatformGuard } from './platform.guard.ts';
@@ -25,12 +25,9 @@ export class PlatformController {
   }
 
   @Post('tenants')
-  @HttpCode(202)
-  async create(
-    @Body({ schema: NewTenant }) tenant: NewTenant,
-    @CurrentPrincipal() { userId }: Principal,
-  ): Promise<{ operationId: string }> {
-    return { operationId: await this.tenantCreation.startCreation(tenant, userId) };
+  @StartsOperation()
+  create(@Body({ schema: NewTenant }) tenant: NewTenant): Promise<OperationSnapshot> {
+    return this.tenantCreation.startCreation(tenant);
   }
 
   @Post('announcements')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common';
-import { asc, eq, sql } from 'drizzle-orm';
-import { Database } from '@/infrastructure/database/database';
+import { and, asc, eq, sql } from 'drizzle-orm';
+import { Database, type Queries } from '@/infrastructure/database/database';
 import { addSampleData } from '@/infrastructure/database/sample-data';
 import { memberships, tenants, users } from '@/infrastructure/database/schema';
 import type { NewTenant } from './platform-input.ts';
@@ -49,9 +49,13 @@ export class TenantRepository {
 
   /**
    * Adds a tenant with everything that it begins with, or nothing of it: an admin, whose account this
-   * password opens, sample users, products and a chat. Throws a 409 when it exists.
+   * password opens, sample users, products and a chat. Throws a 409 when it exists, unless the same
+   * operation has added it.
    */
-  async create({ id, name }: NewTenant, passwordHash: string): Promise<void> {
+  async create(
+    { id, name }: NewTenant,
+    { passwordHash, operationId }: { passwordHash: string; operationId: string },
+  ): Promise<void> {
     const admin = person(id, 'admin', { name: `${name} Admin`, role: 'admin', department: null });
     const others = SAMPLE_USERS.map((user) => {
       return person(id, user.name.split(' ')[0]?.toLowerCase() ?? '', user);
@@ -59,9 +63,10 @@ export class TenantRepository {
     await this.database.queries.transaction(async (transaction) => {
       const [added] = await transaction
         .insert(tenants)
-        .values({ id, name })
+        .values({ id, name, operationId })
         .onConflictDoNothing()
         .returning({ id: tenants.id });
+      if (!added && (await isOf(transaction, id, operationId))) return;
       if (!added) throw tenantExists(id);
       await transaction.insert(users).values([{ ...admin, passwordHash }, ...others]);
       await transaction
@@ -74,6 +79,11 @@ export class TenantRepository {
 
 export function tenantExists(id: string): ConflictException {
   return new ConflictException(`There is a tenant ${id} already`);
+}
+
+async function isOf(queries: Queries, id: string, operationId: string): Promise<boolean> {
+  const isSame = and(eq(tenants.id, id), eq(tenants.operationId, operationId));
+  return (await queries.$count(tenants, isSame)) > 0;
 }
 
 function person(

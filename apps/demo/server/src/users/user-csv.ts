@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
+import { MAX_IMPORT_BYTES } from '#shared/operations';
 import { ImportRejectedError } from './import-rejected.error.ts';
 import { quoted, type SkippedRows } from './skipped-rows.ts';
 
@@ -14,7 +15,6 @@ export interface CsvRow {
   readonly fields: Partial<Record<Column, string>>;
 }
 
-const MAX_BYTES = 20 * 1024 * 1024;
 /** No user needs more; a quote that is never closed would otherwise eat the file. */
 const MAX_ROW_BYTES = 64 * 1024;
 /** About a millisecond of parsing. */
@@ -25,7 +25,7 @@ const CHUNK_BYTES = 32 * 1024;
  * many columns is skipped.
  */
 export async function parseUserCsv(csvData: unknown, skipped: SkippedRows): Promise<CsvRow[]> {
-  const bytes = checkedBytes(csvData);
+  const bytes = csvBytes(csvData);
   let columns: Column[] | undefined;
   const rows: CsvRow[] = [];
   for await (const records of parseInTurns(bytes)) {
@@ -82,7 +82,8 @@ async function* parseInTurns(bytes: Buffer): AsyncGenerator<CsvRecord[]> {
   yield records;
 }
 
-function checkedBytes(csvData: unknown): Buffer {
+/** The bytes of a file that may hold users; throws `ImportRejectedError` for what cannot. */
+export function csvBytes(csvData: unknown): Buffer {
   if (typeof csvData !== 'string') {
     throw new ImportRejectedError(
       'No file came: the request needs { "csvData": "…" } with the text of a CSV file',
@@ -91,7 +92,7 @@ function checkedBytes(csvData: unknown): Buffer {
   if (csvData.trim() === '') throw new ImportRejectedError('The file is empty');
   // The parser counts a CRLF inside quotes as two lines.
   const bytes = Buffer.from(csvData.replaceAll('\r\n', '\n'));
-  if (bytes.length > MAX_BYTES) {
+  if (bytes.length > MAX_IMPORT_BYTES) {
     const megabytes = (bytes.length / 1024 / 1024).toFixed(1);
     throw new ImportRejectedError(
       `The file has ${megabytes} MB, the limit is 20 MB: split it and import the parts`,

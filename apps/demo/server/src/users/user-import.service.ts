@@ -1,20 +1,22 @@
 import { STATUS_CODES } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HttpException, Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { type ImportResults, importSummary } from '#shared/operations';
 import { currentTenant } from '@/auth/tenant';
 import { ENVIRONMENT, type Environment } from '@/environment';
 import { type MailCount, MailService } from '@/infrastructure/mail/mail.service';
 import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
+import { number } from '@/numbers';
 import { newOperationId } from '@/operation-id';
 import { rootCause } from '@/root-cause';
 import { ImportRejectedError } from './import-rejected.error.ts';
-import { quoted, SkippedRows } from './skipped-rows.ts';
+import { BATCH_SIZE, savedPercentage, skipPresent, summarise } from './import-results.ts';
+import { SkippedRows } from './skipped-rows.ts';
 import { type CsvRow, parseUserCsv } from './user-csv.ts';
 import { type NewUser, validateUserRows } from './user-row.ts';
-import type { ImportAnswer, ImportRefusal, ImportResults } from './users.controller.ts';
+import type { ImportAnswer, ImportRefusal } from './users.controller.ts';
 import { type SavedUser, UsersService } from './users.service.ts';
-
-const BATCH_SIZE = 500;
+import { welcomeMail } from './welcome-mail.ts';
 
 /** Imports users from a CSV file, and tells its user about each step. */
 @Injectable()
@@ -86,10 +88,10 @@ export class UserImportService implements OnModuleDestroy {
       const batch = validUsers.slice(done, done + BATCH_SIZE);
       const added = await this.#saveBatch(tenantId, operationId, batch, saved.length);
       saved.push(...added);
-      skipPresent(batch, added, skipped);
+      skipPresent(batch, new Set(added.map(({ email }) => email)), skipped);
       done += batch.length;
       if (done === validUsers.length) break;
-      const percentage = 60 + Math.floor((30 * done) / validUsers.length);
+      const percentage = savedPercentage(done, validUsers.length);
       const message = `Importing users... ${number(done)} of ${number(validUsers.length)}`;
       await this.sendProgress(operationId, userId, 'importing', percentage, message);
       await this.#pause(saved.length);
@@ -102,11 +104,7 @@ export class UserImportService implements OnModuleDestroy {
     operationId: string,
     userId: string,
   ): Promise<MailCount> {
-    const mails = users.map(({ name, email }) => ({
-      to: { name, address: email },
-      subject: 'Welcome to Trunkline',
-      text: `Hello ${name},\n\nyour account is ready.\n`,
-    }));
+    const mails = users.map(welcomeMail);
     const onProgress = (sent: number) => {
       const message = `Sending welcome emails... ${number(sent)} of ${number(mails.length)}`;
       return this.sendProgress(operationId, userId, 'finalizing', 90, message);
@@ -132,7 +130,7 @@ export class UserImportService implements OnModuleDestroy {
     await this.webSocketService.sendToUser(userId, {
       type: 'operation:complete',
       data: { operationId, operationType: 'user-import', result },
-      metadata: { tablesToRefresh: ['users'], message: completionMessage(result) },
+      metadata: { tablesToRefresh: ['users'], message: importSummary(result) },
     });
   }
 
@@ -196,30 +194,6 @@ export class UserImportService implements OnModuleDestroy {
   }
 }
 
-function skipPresent(
-  batch: readonly NewUser[],
-  added: readonly SavedUser[],
-  skipped: SkippedRows,
-): void {
-  if (added.length === batch.length) return;
-  const addedEmails = new Set(added.map(({ email }) => email));
-  for (const { email, line } of batch) {
-    if (!addedEmails.has(email)) skipped.add(line, `${quoted(email)} is already a user`);
-  }
-}
-
-function summarise(imported: number, skipped: SkippedRows, mails: MailCount): ImportResults {
-  const { count } = skipped;
-  return { imported, skipped: count, errors: skipped.first(), errorCount: count, mails };
-}
-
-function completionMessage({ imported, skipped }: ImportResults): string {
-  if (skipped === 0) return 'Users imported successfully!';
-  const rows = skipped === 1 ? '1 row' : `${number(skipped)} rows`;
-  if (imported === 0) return `No users imported: ${rows} skipped.`;
-  return `Users imported successfully! ${number(imported)} imported, ${rows} skipped.`;
-}
-
 function savedSoFar(saved: number): string {
   if (saved === 0) return 'No users were imported.';
   const users = saved === 1 ? '1 user was' : `${number(saved)} users were`;
@@ -231,8 +205,4 @@ function refusal(operationId: string, rejection: ImportRejectedError): HttpExcep
   const error = STATUS_CODES[status] ?? 'Error';
   const body: ImportRefusal = { statusCode: status, error, message, operationId };
   return new HttpException(body, status, { cause });
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en');
 }

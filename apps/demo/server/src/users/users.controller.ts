@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
 import { CurrentPrincipal, PrincipalGuard } from '@trunkline/nestjs';
 import type { Principal } from '@trunkline/server';
+import type { ImportResults } from '#shared/operations';
 import { tenantOf } from '@/auth/tenant';
 import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
 import { UserImportService } from './user-import.service.ts';
@@ -27,18 +28,6 @@ export interface UsersPage {
   total: number;
   page: number;
   pageSize: number;
-}
-
-/** What an import did: `results` of `POST /api/users/import`, `result` of `operation:complete`. */
-export interface ImportResults {
-  imported: number;
-  /** Rows that were not imported. */
-  skipped: number;
-  /** Why, for the first 100 of them by line. */
-  errors: { line: number; reason: string }[];
-  errorCount: number;
-  /** Welcome mails. One that fails does not fail the import. */
-  mails: { sent: number; failed: number };
 }
 
 /** Answer of `POST /api/users/import`. */

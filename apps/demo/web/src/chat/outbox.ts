@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { errorMessage, json, request } from '@/api';
+import { randomId } from '../random-id.ts';
 import { useIsHere } from '../ui/use-is-here.ts';
 import type { ChatMessage } from './history.ts';
 import { addMessage } from './messages.ts';
@@ -92,12 +93,6 @@ export function useOutbox(): Outbox {
     }),
     [outgoing, remove, enqueue],
   );
-}
-
-// randomUUID exists on HTTPS and localhost only
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function problemOf(error: unknown): string {

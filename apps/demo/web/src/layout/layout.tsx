@@ -3,6 +3,8 @@ import { Toaster, toast } from 'sonner';
 import { type AuthUser, useAuth } from '@/context/AuthContext';
 import { useOperationToasts } from '@/hooks/useOperationToasts';
 import { LoginPage } from '../login/login-page.tsx';
+import { withDownload } from '../operations/toast-actions.ts';
+import { navigate } from '../router.tsx';
 import { colourOf, tenantOf } from '../tenants.ts';
 import { sessionKey } from './session.tsx';
 import { StartPage } from './start-page.tsx';
@@ -11,7 +13,10 @@ import { Workplace } from './workplace.tsx';
 /** What is on every page: it stays mounted when the user changes, so that the hooks see it. */
 export function Layout() {
   const { user, isLoading, error, lost } = useAuth();
-  useOperationToasts(user?.id || '');
+  useOperationToasts(user?.id || '', {
+    onShowAll: () => navigate('/operations'),
+    render: withDownload,
+  });
   useTenantColour(user);
   useLostTenant(lost);
 

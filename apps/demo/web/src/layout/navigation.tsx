@@ -42,11 +42,14 @@ function SectionLink({ section: { path, name, icon: Icon }, isHere, unread }: Se
       href={path}
       aria-current={isHere ? 'page' : undefined}
       className={classNames(
-        'flex h-9 items-center justify-center gap-2 rounded-lg px-3 text-sm font-medium transition-colors',
+        'flex h-9 items-center justify-center gap-2 rounded-lg px-2 text-sm sm:px-3 font-medium transition-colors',
         isHere ? 'bg-raised text-ink' : 'text-muted hover:bg-raised/70 hover:text-ink',
       )}
     >
-      <Icon className={classNames('size-4', isHere && 'text-accent')} aria-hidden="true" />
+      <Icon
+        className={classNames('size-4 max-sm:hidden', isHere && 'text-accent')}
+        aria-hidden="true"
+      />
       {name}
       {unread === 0 ? null : (
         <span className="-mr-1 size-2 rounded-full bg-accent">

@@ -2,6 +2,7 @@ import { Compass } from 'lucide-react';
 import { type ReactElement, useEffect, useRef } from 'react';
 import type { AuthUser } from '@/context/AuthContext';
 import { ChatPage } from '../chat/chat-page.tsx';
+import { OperationsPage } from '../operations/operations-page.tsx';
 import { AuditPage } from '../platform/audit-page.tsx';
 import { PlatformPage } from '../platform/platform-page.tsx';
 import { ProductPage } from '../products/product-page.tsx';
@@ -27,6 +28,8 @@ function pageAt({ section, id }: Place): ReactElement | null {
       return id === null ? <ProductsPage /> : <ProductPage key={id} productId={id} />;
     case '/users':
       return id === null ? <UsersPage /> : null;
+    case '/operations':
+      return id === null ? <OperationsPage /> : null;
     case '/platform':
       return id === null ? <PlatformPage /> : null;
     case '/audit':

@@ -1,5 +1,6 @@
 import {
   Building2,
+  ListChecks,
   type LucideIcon,
   MessagesSquare,
   Package,
@@ -15,14 +16,19 @@ export interface Section {
   readonly icon: LucideIcon;
 }
 
+/** Both sides of the wall have operations, each its own. */
+const OPERATIONS: Section = { path: '/operations', name: 'Operations', icon: ListChecks };
+
 const COMPANY: readonly Section[] = [
   { path: '/users', name: 'Users', icon: Users },
   { path: '/chat', name: 'Chat', icon: MessagesSquare },
   { path: '/products', name: 'Products', icon: Package },
+  OPERATIONS,
 ];
 
 const PLATFORM: readonly Section[] = [
   { path: '/platform', name: 'Tenants', icon: Building2 },
+  OPERATIONS,
   { path: '/audit', name: 'Audit trail', icon: ScrollText },
 ];
 

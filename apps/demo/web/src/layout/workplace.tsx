@@ -4,6 +4,7 @@ import { toast } from 'sonner';
 import type { AuthUser } from '@/context/AuthContext';
 import { useWebSocket } from '@/hooks/useWebSocket';
 import { ChatDeskProvider } from '../chat/chat-desk.tsx';
+import { useStageMemory } from '../operations/stage-memory.ts';
 import { ConnectionNotice } from './connection-notice.tsx';
 import { Header } from './header.tsx';
 import { useNotices } from './notices.ts';
@@ -16,6 +17,7 @@ export function Workplace({ user }: { user: AuthUser }) {
   useCatchUp(user.id);
   useNotices(user);
   useOwnToasts();
+  useStageMemory();
   return (
     <ChatDeskProvider user={user}>
       {/* a page that fills the window scrolls inside of itself */}

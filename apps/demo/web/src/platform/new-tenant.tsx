@@ -1,7 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
-import { errorMessage, post } from '@/api';
+import { errorMessage } from '@/api';
+import { useStart } from '../operations/starting.ts';
 import { Button } from '../ui/button.tsx';
 import { FormDialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
@@ -22,6 +23,7 @@ export function NewTenant() {
 }
 
 function NewTenantDialog({ onClose }: { onClose: () => void }) {
+  const start = useStart();
   const [name, setName] = useState('');
   // follows the name until somebody says otherwise
   const [ownId, setOwnId] = useState<string | null>(null);
@@ -31,7 +33,12 @@ function NewTenantDialog({ onClose }: { onClose: () => void }) {
   const idProblem = problemOfId(id);
 
   const creation = useMutation({
-    mutationFn: () => post('/api/platform/tenants', { id, name: name.trim() }),
+    mutationFn: () =>
+      start(() => ({
+        name: `tenant ${id} ${name.trim()}`,
+        path: '/api/platform/tenants',
+        body: { id, name: name.trim() },
+      })),
     onSuccess: onClose,
   });
 

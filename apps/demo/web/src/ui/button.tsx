@@ -2,7 +2,8 @@ import { cva, type VariantProps } from 'class-variance-authority';
 import type { ComponentProps } from 'react';
 import { classNames } from './class-names.ts';
 
-const button = cva(
+/** How a button looks, for what is a link. */
+export const buttonClasses = cva(
   'inline-flex shrink-0 items-center justify-center gap-2 rounded-lg font-medium whitespace-nowrap ' +
     'transition-colors select-none disabled:pointer-events-none disabled:opacity-45 ' +
     '[&_svg]:size-4 [&_svg]:shrink-0',
@@ -26,12 +27,16 @@ const button = cva(
   },
 );
 
-type ButtonProps = ComponentProps<'button'> & VariantProps<typeof button>;
+type ButtonProps = ComponentProps<'button'> & VariantProps<typeof buttonClasses>;
 
 /** A button; it submits no form unless its `type` says so. */
 export function Button({ variant, size, className, type = 'button', ...props }: ButtonProps) {
   return (
     // oxlint-disable-next-line react/button-has-type
-    <button type={type} className={classNames(button({ variant, size }), className)} {...props} />
+    <button
+      type={type}
+      className={classNames(buttonClasses({ variant, size }), className)}
+      {...props}
+    />
   );
 }

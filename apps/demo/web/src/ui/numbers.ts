@@ -9,3 +9,13 @@ export function formatCount(count: number): string {
 export function countOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+const KILOBYTE = 1024;
+const MEGABYTE = 1024 * KILOBYTE;
+
+/** A size as people read it: `312 bytes`, `640 KB`, `1.4 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < KILOBYTE) return countOf(bytes, 'byte');
+  if (bytes < MEGABYTE) return `${formatCount(Math.ceil(bytes / KILOBYTE))} KB`;
+  return `${(bytes / MEGABYTE).toFixed(1)} MB`;
+}

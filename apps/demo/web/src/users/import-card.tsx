@@ -2,22 +2,32 @@ import { FileSpreadsheet, LoaderCircle, Upload } from 'lucide-react';
 import { type ChangeEvent, useRef, useState } from 'react';
 import { toast } from 'sonner';
 import { errorMessage } from '@/api';
+import { OperationProgress } from '../operations/operation-progress.tsx';
+import type { OperationRow } from '../operations/rows.ts';
+import { attemptOf, lineOf, subjectOf } from '../operations/words.ts';
 import { Button } from '../ui/button.tsx';
+import { type ImportWay, ImportWayChoice } from './import-way.tsx';
 import { fetchSample, type Sample, sampleUrl } from './sample.ts';
 
 const LINK =
   'font-medium text-ink underline decoration-line-strong underline-offset-3 hover:decoration-ink';
 
 interface ImportCardProps {
-  /** How many imports are under way. */
+  /** How many imports wait for the answer of their request. */
   running: number;
+  /** The stored ones that are under way. */
+  operations: readonly OperationRow[];
+  way: ImportWay;
+  onWayChange: (way: ImportWay) => void;
   onFiles: (files: Iterable<File>) => void;
 }
 
 /** Where an import starts: a file of one's own, or the sample. */
-export function ImportCard({ running, onFiles }: ImportCardProps) {
+export function ImportCard(props: ImportCardProps) {
+  const { running, operations, way, onWayChange, onFiles } = props;
   const input = useRef<HTMLInputElement>(null);
   const [isFetching, setIsFetching] = useState(false);
+  const count = running + operations.length;
 
   const takeFiles = (event: ChangeEvent<HTMLInputElement>) => {
     // copied first: with the value the list is emptied, so that the same file can be chosen again
@@ -48,7 +58,7 @@ export function ImportCard({ running, onFiles }: ImportCardProps) {
       <div className="min-w-0 flex-[1_1_18rem]">
         <h2 className="flex items-center gap-2 text-sm font-medium">
           Import users
-          {running === 0 ? null : <Running count={running} />}
+          {count === 0 ? null : <Running count={count} />}
         </h2>
         <p className="mt-0.5 text-[0.8125rem] text-muted">
           <span className="block pointer-coarse:hidden">
@@ -86,8 +96,32 @@ export function ImportCard({ running, onFiles }: ImportCardProps) {
           onChange={takeFiles}
         />
       </div>
+      <ImportWayChoice way={way} onChange={onWayChange} />
+      {operations.length === 0 ? null : <RunningImports operations={operations} />}
     </section>
   );
+}
+
+function RunningImports({ operations }: Pick<ImportCardProps, 'operations'>) {
+  return (
+    <ul role="list" aria-label="Running imports" className="flex w-full flex-col gap-3">
+      {operations.map((row) => (
+        <li key={row.id} className="rounded-lg bg-raised/60 px-3.5 py-2.5">
+          <p className="mb-1.5 text-[0.8125rem] wrap-anywhere">
+            <span className="font-medium">{subjectOf(row) ?? row.label}</span>
+            <span className="text-muted">{` · ${doingOf(row)}`}</span>
+          </p>
+          <OperationProgress row={row} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function doingOf(row: OperationRow): string {
+  return [attemptOf(row), row.state === 'cancelling' ? 'cancelling…' : lineOf(row)]
+    .filter((text) => text !== '')
+    .join(': ');
 }
 
 function Running({ count }: { count: number }) {

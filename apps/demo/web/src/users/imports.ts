@@ -1,24 +1,14 @@
 import { useCallback, useState } from 'react';
 import { toast } from 'sonner';
+import { type ImportResults, MAX_IMPORT_BYTES } from '#shared/operations';
 import { ApiError, errorMessage } from '@/api';
+import { formatBytes } from '../ui/numbers.ts';
 import { useIsHere } from '../ui/use-is-here.ts';
-
-/** A row of the file that was not imported. */
-interface SkippedRow {
-  line: number;
-  reason: string;
-}
 
 /** Answer of `POST /api/users/import`. */
 export interface ImportAnswer {
   operationId: string;
-  results: {
-    imported: number;
-    skipped: number;
-    /** The first 100 of `errorCount`. */
-    errors: SkippedRow[];
-    errorCount: number;
-  };
+  results: ImportResults;
 }
 
 /** What is left to say about an import that is over. */
@@ -26,20 +16,18 @@ export interface ImportReport extends ImportAnswer {
   fileName: string;
 }
 
-const MAX_MEGABYTES = 20;
 const MAX_REPORTS = 5;
 
 /** Throws when a file is larger than the server takes, before anyone reads it. */
 export function checkSize({ name, size }: File): void {
-  const megabytes = size / 1024 / 1024;
-  if (megabytes <= MAX_MEGABYTES) return;
+  if (size <= MAX_IMPORT_BYTES) return;
   throw new Error(
-    `${name} has ${megabytes.toFixed(1)} MB, the limit is ${MAX_MEGABYTES} MB. ` +
+    `${name} has ${formatBytes(size)}, the limit is ${MAX_IMPORT_BYTES / 1024 / 1024} MB. ` +
       'Split it and import the parts.',
   );
 }
 
-/** The imports of this page: any number of them may run at once. */
+/** The imports of this page that the guide's way runs: any number of them at once. */
 export function useImports() {
   const [running, setRunning] = useState(0);
   const [reports, setReports] = useState<readonly ImportReport[]>([]);
@@ -69,7 +57,8 @@ export function useImports() {
   return { running, reports, run, closeReport };
 }
 
-function tell(error: unknown): void {
+/** Tells that an import did not start, or that nobody knows. */
+export function tell(error: unknown): void {
   if (error instanceof ApiError && error.status === 0) {
     // The request may have arrived all the same: only the server knows.
     toast.warning('The connection was lost', {

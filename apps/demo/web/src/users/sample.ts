@@ -14,5 +14,6 @@ export async function fetchSample(sample: Sample): Promise<File> {
   if (!response.ok) {
     throw new ApiError(`The server does not have it (${response.status}).`, response.status, null);
   }
-  return new File([await response.blob()], sample, { type: 'text/csv' });
+  // the same file each time, as it would be on the disk
+  return new File([await response.blob()], sample, { type: 'text/csv', lastModified: 0 });
 }

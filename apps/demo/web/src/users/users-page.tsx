@@ -6,10 +6,14 @@ import { useTableRefresh } from '@/hooks/useTableRefresh';
 import { tenantOf } from '../tenants.ts';
 import { Page } from '../ui/page.tsx';
 import { DropTarget } from './drop-target.tsx';
+import { ExportMenu } from './export-menu.tsx';
 import { ImportCard } from './import-card.tsx';
 import { ImportReports } from './import-reports.tsx';
+import { useImportWay } from './import-way.tsx';
 import { checkSize, type ImportAnswer, useImports } from './imports.ts';
 import { useLiveUsers } from './live-users.ts';
+import { ReadyExports } from './ready-exports.tsx';
+import { useStoredImports } from './stored-imports.ts';
 import { FIRST_VIEW } from './users.ts';
 import { UsersTable } from './users-table.tsx';
 
@@ -18,7 +22,9 @@ export function UsersPage() {
   const { user } = useAuth();
   const [view, setView] = useState(FIRST_VIEW);
   const { refreshUserTable, refreshedAt, freshIds } = useLiveUsers(view);
+  const [way, chooseWay] = useImportWay();
   const imports = useImports();
+  const stored = useStoredImports();
 
   // Automatic features
   const { isConnected } = useOperationToasts(user?.id || '');
@@ -35,7 +41,8 @@ export function UsersPage() {
     });
 
   const handleFiles = (files: Iterable<File>) => {
-    for (const file of files) void handleImportUsers(file);
+    const importFile = way === 'stored' ? stored.startImport : handleImportUsers;
+    for (const file of files) void importFile(file);
   };
 
   return (
@@ -44,13 +51,22 @@ export function UsersPage() {
       lead={`Everyone at ${user ? tenantOf(user).name : 'your company'}. What colleagues change appears here ${
         isConnected ? 'by itself' : 'once the connection is up'
       }.`}
+      actions={user?.actingAs ? undefined : <ExportMenu />}
     >
       {user?.actingAs ? null : (
         <>
           <DropTarget onFiles={handleFiles} />
-          <ImportCard running={imports.running} onFiles={handleFiles} />
+          <ImportCard
+            running={imports.running}
+            operations={stored.running}
+            way={way}
+            onWayChange={chooseWay}
+            onFiles={handleFiles}
+          />
+          <ReadyExports />
         </>
       )}
+      <ImportReports reports={stored.reports} onClose={stored.closeReport} />
       <ImportReports reports={imports.reports} onClose={imports.closeReport} />
       <UsersTable
         view={view}

@@ -1,22 +1,39 @@
 import { join } from 'node:path';
+import type { PGlite } from '@electric-sql/pglite';
 import { sql } from 'drizzle-orm';
-import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
+import type { PgDatabase, PgQueryResultHKT, PgTable } from 'drizzle-orm/pg-core';
+import type { Pool } from 'pg';
 import { serverFolder } from '../../folders.ts';
 import { lockDataFolder } from './data-folder-lock.ts';
 import * as schema from './schema.ts';
 
 export type Queries = PgDatabase<PgQueryResultHKT, typeof schema>;
 
+/** What is below the queries, for libraries that bring their own. */
+export type Driver = { readonly pglite: PGlite } | { readonly pool: Pool; readonly url: string };
+
 /** The open database: Postgres, or PGlite, which is Postgres inside this process. */
 export class Database {
-  readonly kind: 'pglite' | 'postgres';
+  readonly driver: Driver;
   readonly queries: Queries;
   readonly close: () => Promise<void>;
 
-  constructor(kind: 'pglite' | 'postgres', queries: Queries, close: () => Promise<void>) {
-    this.kind = kind;
+  constructor(driver: Driver, queries: Queries, close: () => Promise<void>) {
+    this.driver = driver;
     this.queries = queries;
     this.close = close;
+  }
+
+  get kind(): 'pglite' | 'postgres' {
+    return 'pglite' in this.driver ? 'pglite' : 'postgres';
+  }
+
+  /**
+   * Lets the planner know how large a table has become. Postgres does that by itself, in the background;
+   * PGlite has none, and would sort a whole table for each page of it.
+   */
+  async analyze(table: PgTable): Promise<void> {
+    if (this.kind === 'pglite') await this.queries.execute(sql`analyze ${table}`);
   }
 
   /** Throws when the database does not answer. */
@@ -35,7 +52,7 @@ export async function openDatabase(
   const lock = lockDataFolder(options.dataFolder);
   try {
     const database = await openPglite(join(options.dataFolder, 'database'));
-    return new Database('pglite', database.queries, async () => {
+    return new Database(database.driver, database.queries, async () => {
       await database.close();
       lock.release();
     });
@@ -50,10 +67,10 @@ export async function openPglite(folder?: string): Promise<Database> {
   const { PGlite } = await import('@electric-sql/pglite');
   const { drizzle } = await import('drizzle-orm/pglite');
   const { migrate } = await import('drizzle-orm/pglite/migrator');
-  const client = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
-  const queries = drizzle({ client, schema });
+  const pglite = await PGlite.create(folder === undefined ? {} : { dataDir: folder });
+  const queries = drizzle({ client: pglite, schema });
   await migrate(queries, { migrationsFolder });
-  return new Database('pglite', queries, () => client.close());
+  return new Database({ pglite }, queries, () => pglite.close());
 }
 
 async function openPostgres(url: string): Promise<Database> {
@@ -70,5 +87,5 @@ async function openPostgres(url: string): Promise<Database> {
     await pool.end();
     throw error;
   }
-  return new Database('postgres', queries, () => pool.end());
+  return new Database({ pool, url }, queries, () => pool.end());
 }

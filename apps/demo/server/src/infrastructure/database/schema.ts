@@ -1,6 +1,7 @@
 import type { AuditRecord } from '@trunkline/server';
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   check,
   foreignKey,
   index,
@@ -27,6 +28,8 @@ export const tenants = pgTable('tenants', {
   createdAt: createdAt(),
   /** When its sample data was added: what its people delete must not come back. */
   seededAt: timestamp('seeded_at', { withTimezone: true }),
+  /** The operation that created it: the same one once more finds its own work done. */
+  operationId: text('operation_id'),
 });
 
 /** Rows of the users tables. Who can sign in acts in the tenants of their memberships. */
@@ -47,6 +50,8 @@ export const users = pgTable(
     passwordHash: text('password_hash'),
     /** The import that brought this user. */
     importId: text('import_id'),
+    /** When the welcome mail of that import went out: a second attempt sends no second one. */
+    welcomedAt: timestamp('welcomed_at', { withTimezone: true }),
     createdAt: createdAt(),
   },
   (table) => [
@@ -203,6 +208,30 @@ export const products = pgTable(
     updatedBy: text('updated_by'),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+);
+
+/** Files that are kept for a while. Their bytes are in the data folder: see `FileStore`. */
+export const files = pgTable(
+  'files',
+  {
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id, { onDelete: 'cascade' }),
+    id: text().notNull(),
+    ownerId: text('owner_id').notNull(),
+    /** `import`: what an import reads; nobody downloads it. */
+    kind: text({ enum: ['export', 'import', 'upload'] }).notNull(),
+    name: text().notNull(),
+    mediaType: text('media_type').notNull(),
+    bytes: bigint({ mode: 'number' }).notNull(),
+    sha256: text().notNull(),
+    createdAt: createdAt(),
+    expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.id] }),
+    index('files_expiry').on(table.expiresAt),
+  ],
 );
 
 /** What the real-time layer has noted about access. Ids are ULIDs: later ones sort behind. */

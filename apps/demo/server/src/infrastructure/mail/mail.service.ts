@@ -9,6 +9,8 @@ export interface Mail {
   to: { name: string; address: string };
   subject: string;
   text: string;
+  /** The same for the same mail, where one might be sent twice: mail programs then show one. */
+  messageId?: string;
 }
 
 /** What became of a number of mails. */
@@ -29,6 +31,8 @@ export interface SendAllOptions {
   signal?: AbortSignal;
   /** Called after every 500 mails with how many have been sent. */
   onProgress?: (sent: number) => Promise<void>;
+  /** Called with each mail that has been sent. */
+  onSent?: (mail: Mail) => void;
 }
 
 /** Sends mails by SMTP or, without a server, writes them to a file that mail programs open. */
@@ -53,7 +57,7 @@ export class MailService implements OnApplicationShutdown {
   async sendAll(
     batchId: string,
     mails: readonly Mail[],
-    { signal, onProgress }: SendAllOptions = {},
+    { signal, onProgress, onSent }: SendAllOptions = {},
   ): Promise<MailCount> {
     let sent = 0;
     let failuresInARow = 0;
@@ -64,6 +68,7 @@ export class MailService implements OnApplicationShutdown {
         if (signal?.aborted || failuresInARow >= GIVE_UP_AFTER) return;
         try {
           await way.deliver(mail, index);
+          onSent?.(mail);
           sent += 1;
           failuresInARow = 0;
           if (sent % PROGRESS_EVERY === 0) await onProgress?.(sent);

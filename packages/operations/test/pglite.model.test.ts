@@ -1,0 +1,16 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { TestStore } from './store.ts';
+import { openPgliteStore } from './stores.ts';
+import { describeModel } from './suite/model.ts';
+
+describe('on PGlite', () => {
+  let store: TestStore;
+  beforeAll(async () => {
+    store = await openPgliteStore();
+  });
+  afterAll(() => store.close());
+
+  describe('model', () => {
+    describeModel(() => store);
+  });
+});

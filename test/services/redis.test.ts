@@ -1,0 +1,48 @@
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { needs, ownRedisForTests, redisForTests } from './for-tests.ts';
+import { removeKeys } from './redis-keyspace.ts';
+
+const shared = await redisForTests();
+const own = ownRedisForTests();
+
+function connect(url: string): Redis {
+  const redis = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  // What was asked of it fails by itself.
+  redis.on('error', () => {});
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+test('a keyspace is emptied without the others', needs(shared), async () => {
+  const mine = shared.keyspace();
+  const other = shared.keyspace();
+  const redis = connect(mine.url);
+  await redis.mset(`${mine.prefix}:a`, '1', `${mine.prefix}:b`, '2', `${other.prefix}:a`, '3');
+  await removeKeys(mine);
+  expect(await redis.mget(`${mine.prefix}:a`, `${mine.prefix}:b`, `${other.prefix}:a`)).toEqual([
+    null,
+    null,
+    '3',
+  ]);
+});
+
+test('a killed one refuses connections, and starts empty again', needs(own), async () => {
+  const server = await own.start();
+  const before = connect(server.url);
+  await before.set('note', 'lost');
+  await server.kill9();
+  await expect(before.ping()).rejects.toThrow('closed');
+  await expect(connect(server.url).ping()).rejects.toThrow('closed');
+
+  await server.start();
+  const after = connect(server.url);
+  expect(await after.ping()).toBe('PONG');
+  expect(await after.get('note')).toBeNull();
+});
+
+test('only who has its password is answered', needs(own), async () => {
+  const url = new URL((await own.start()).url);
+  url.password = '';
+  await expect(connect(url.href).ping()).rejects.toThrow('NOAUTH');
+});
