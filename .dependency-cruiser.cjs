@@ -98,7 +98,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^(packages|apps)/([^/]+)/' },
       to: {
-        path: '^packages/([^/]+)/src/(?!(index|testing|tokens|monitoring|pg-boss|bullmq)\\.tsx?$)',
+        path: '^packages/([^/]+)/src/(?!(index|testing|tokens|monitoring|pg-boss|bullmq|pglite)\\.tsx?$)',
         pathNot: '^$1/$2/',
       },
     },

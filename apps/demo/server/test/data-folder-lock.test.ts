@@ -46,9 +46,13 @@ async function lockInChild(): Promise<Child> {
     globalThis.lock = lockDataFolder(${JSON.stringify(folder)});
     console.log('locked');
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@trunkline/source', '--input-type=module', '--eval', code],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   await once(child.stdout, 'data');
   return child;
 }
