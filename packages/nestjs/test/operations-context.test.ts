@@ -1,6 +1,7 @@
 // Whose an operation is, and who asks for one: by the context that the code runs in (design D5).
 import { PLATFORM, tenantRealm } from '@trunkline/contract';
 import {
+  CrossTenantError,
   currentPrincipal,
   InvalidAddressError,
   runAs,
@@ -171,5 +172,24 @@ describe('work', () => {
     const owner = { userId: 'bob', realm: acme, roles: ['accounting'] };
     const acting = runAs(ada, () => context.runAs(owner, () => currentPrincipal()));
     expect(acting).toEqual(owner);
+  });
+});
+
+describe('whom a call names itself, with { as }', () => {
+  const admit = (principal: Principal) => context.admit('operations.get', principal);
+
+  test('is of the tenant that acts', () => {
+    expect(() => runAs(ada, () => admit(bob))).not.toThrow();
+    expect(() => runAs(ada, () => admit(cleo))).toThrow(CrossTenantError);
+    expect(() => runAs(ada, () => admit(root))).toThrow(CrossTenantError);
+    expect(audited).toMatchObject([{ action: 'cross-tenant', outcome: 'denied', realm: acme }]);
+  });
+
+  test('is anybody, where the platform or the app itself acts', () => {
+    for (const principal of [bob, cleo, root]) {
+      expect(() => admit(principal)).not.toThrow();
+      expect(() => runAs(root, () => admit(principal))).not.toThrow();
+      expect(() => runAs(ada, () => runAsPlatform(() => admit(principal)))).not.toThrow();
+    }
   });
 });
