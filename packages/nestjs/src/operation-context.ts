@@ -21,8 +21,13 @@ export class SupportViewError extends Error {
 /** An operation is somebody's, and who starts this one is anonymous: they have to log in. */
 export class AnonymousOwnerError extends InvalidAddressError {}
 
-/** What changes an operation, beside starting one. */
-const CHANGES: ReadonlySet<string> = new Set(['operations.cancel', 'operations.retry']);
+/** What changes nothing. */
+const READS: ReadonlySet<string> = new Set([
+  'operations.get',
+  'operations.list',
+  'operations.wait',
+  'operations.markSeen',
+]);
 const REMEDY = 'Pass { tenantId }, and for a new operation { userId }';
 
 /** Tells the operations on whose behalf they are called: on that of the ambient context (design D5). */
@@ -50,13 +55,14 @@ export class AmbientOperationContext implements OperationContext {
     named: { tenantId?: string },
   ): { realm: Realm; principal: OperationPrincipal | null } {
     const context = currentContext();
-    if (CHANGES.has(method)) refuseSupportView(method, context);
+    if (!READS.has(method)) refuseSupportView(method, context);
     const realm = this.#realm(method, named, context);
     return { realm, principal: callerIn(realm, context) };
   }
 
   admit(method: string, { realm }: OperationPrincipal): void {
     const context = currentContext();
+    if (!READS.has(method)) refuseSupportView(method, context);
     if (realm.kind === 'tenant') {
       this.#addresses.tenant(realm.tenantId, { method, context });
       return;

@@ -185,6 +185,14 @@ describe('whom a call names itself, with { as }', () => {
     expect(audited).toMatchObject([{ action: 'cross-tenant', outcome: 'denied', realm: acme }]);
   });
 
+  test('lets a support view look, and change nothing', () => {
+    const acting = (method: string) => () => runAs(support, () => context.admit(method, support));
+    expect(acting('operations.get')).not.toThrow();
+    for (const method of ['run', 'start', 'attempt', 'cancel', 'retry']) {
+      expect(acting(`operations.${method}`)).toThrow(SupportViewError);
+    }
+  });
+
   test('is anybody, where the platform or the app itself acts', () => {
     for (const principal of [bob, cleo, root]) {
       expect(() => admit(principal)).not.toThrow();

@@ -201,9 +201,24 @@ export class Attempt {
 
   #fateOf(error: unknown): AttemptFate {
     const { fateOf, row } = this.#options;
-    if (fateOf) return fateOf(error);
+    if (fateOf) return this.#fateBy(fateOf, error);
     const { isDurable, attempt, maxAttempts } = row.snapshot;
     return isDurable && attempt < maxAttempts ? 'retried' : 'last';
+  }
+
+  #fateBy(fateOf: (error: unknown) => AttemptFate, error: unknown): AttemptFate {
+    try {
+      return fateOf(error);
+    } catch (problem) {
+      this.#onAppFailure('fateOf', problem);
+      return 'last';
+    }
+  }
+
+  /** A function of the app's beside its work has thrown: the work goes on as if it had not. */
+  #onAppFailure(what: string, error: unknown): void {
+    const details = { operation: this.tenure.id, what, error: describeError(error) };
+    this.#context.log.warn('operation_hook_failed', details);
   }
 
   /** Tries until the database is back: whoever takes or stops the attempt meanwhile puts it back instead. */
@@ -297,7 +312,11 @@ export class Attempt {
     const columns = toColumns(progress);
     if (Object.keys(columns).length === 0) return;
     this.#journal.note(columns);
-    this.#options.onProgress?.(columns);
+    try {
+      this.#options.onProgress?.(columns);
+    } catch (error) {
+      this.#onAppFailure('onProgress', error);
+    }
   }
 
   #newHandle(): OperationHandle {

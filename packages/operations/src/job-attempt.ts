@@ -58,9 +58,10 @@ export async function runJobAttempt<Result>(
     throw new InvalidOperationError(`attempt is a whole number from 1, got ${String(attempt)}`);
   }
   const { id } = await operationOf(definition, options, creation);
-  const tenure = { id, attempt, workerId: engine.workerId };
-  const row = await beginAttempt(database, tenure, maxAttempts);
-  if (!row) return resultOf(await findOperation(database, id), tenure) as Result;
+  const row = await engine.withLease((workerId) =>
+    beginAttempt(database, { id, attempt, workerId }, maxAttempts),
+  );
+  if (!row) return resultOf(await findOperation(database, id), { id, attempt }) as Result;
   const byCount = () => (attempt < maxAttempts ? 'retried' : 'last');
   const fateOf = options.fateOf ?? byCount;
   const running = { row, definition, input, stopSignal, fateOf, ...(onProgress && { onProgress }) };
@@ -94,6 +95,6 @@ function resultOf(
   if (state === 'succeeded') return result;
   if (state === 'cancelled' || state === 'cancelling') throw new OperationCancelledError();
   throw new Error(
-    `Attempt ${attempt} of ${id} cannot begin: it is ${state}, with attempt ${latest}, or this process has no lease at the moment`,
+    `Attempt ${attempt} of ${id} cannot begin: it is ${state}, with attempt ${latest}`,
   );
 }

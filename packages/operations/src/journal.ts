@@ -74,9 +74,10 @@ export class Journal {
 
   /** Notes no progress from now on: the attempt is over, or not this process's any more. */
   mute(): void {
+    // what was noted before the end is told with it, when the database is back
+    if (this.#ending) return;
     this.#isMuted = true;
     this.#steps.take();
-    if (this.#ending) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

@@ -12,7 +12,7 @@ export interface OperationLimits {
   readonly cancelGraceMs: number;
   /** How long a durable operation may wait before its job counts as lost and comes again. Default 60 s. */
   readonly overdueMs: number;
-  /** How long the same idempotency key means the same operation. Default 24 h. */
+  /** How long the same idempotency key means the same operation, when that has ended. Default 24 h. */
   readonly idempotencyWindowMs: number;
   /** How long an operation is kept after its end. Default 30 days. */
   readonly retentionMs: number;

@@ -17,7 +17,7 @@ export interface StartOptions<Input = unknown> {
   readonly refresh?: readonly string[];
   /** Who may see it, beside its owner. Default: nobody. */
   readonly audience?: OperationAudience;
-  /** The same key from the same owner within 24 hours is the same operation. At most 255 characters. */
+  /** The same key from the same owner is the same operation, until 24 hours after its end. At most 255 characters. */
   readonly idempotencyKey?: string | undefined;
   /** May a user cancel it? Default: the definition's, else `true`. */
   readonly cancellable?: boolean;

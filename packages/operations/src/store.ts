@@ -122,7 +122,7 @@ export async function releaseIdempotencyKey(
 ): Promise<boolean> {
   const { rows } = await database.query(
     `update trunkline.operations set idempotency_key = null
-     where ${SAME_KEY} and finished_at is not null and created_at < now() - ${interval('$6')}
+     where ${SAME_KEY} and finished_at < now() - ${interval('$6')}
      returning id`,
     [...keyOf(operation), windowMs],
   );

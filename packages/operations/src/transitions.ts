@@ -171,7 +171,7 @@ export async function beginAttempt(
   const next = `greatest(attempt + case when state = 'queued' then 0 else 1 end, $2::integer)`;
   const { rows } = await database.query(
     `update trunkline.operations
-     set state = 'running', attempt = ${next}, max_attempts = greatest(${next}, $4::integer),
+     set state = 'running', attempt = ${next}, max_attempts = ${next} + greatest($4::integer - $2::integer, 0),
        worker_id = $3, ${AFRESH}, error = null,
        finished_at = null, seen_at = null, started_at = coalesce(started_at, now()), ${touched(1)}
      where id = $1
@@ -197,7 +197,9 @@ export async function retryOperation(
      set state = case when $2::text is null then 'queued' else 'running' end::trunkline.operation_state,
        attempt = attempt + 1, max_attempts = greatest(max_attempts, attempt + 1), worker_id = $2,
        ${AFRESH}, error = null, result = null, result_ref = null,
-       finished_at = null, seen_at = null, started_at = coalesce(started_at, now()), ${touched(1)}
+       finished_at = null, seen_at = null,
+       started_at = case when $2::text is null then started_at else coalesce(started_at, now()) end,
+       ${touched(1)}
      where id = $1 and state in ('failed', 'cancelled', 'crashed') and is_retryable
        and coalesce((error ->> 'retryable')::boolean, true)
        and ($2::text is null or exists (select from trunkline.workers where workers.id = $2))

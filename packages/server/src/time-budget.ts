@@ -7,6 +7,7 @@ const ANSWER_MS = 250;
 export class TimeBudget {
   readonly #totalMs: number;
   readonly #startedAt = performance.now();
+  #isLate = false;
 
   constructor(totalMs: number) {
     this.#totalMs = totalMs;
@@ -14,12 +15,16 @@ export class TimeBudget {
 
   /** Nobody waits for the result any more. */
   get isSpent(): boolean {
-    return this.#remainingMs <= 0;
+    // a timer may ring a fraction of a millisecond early
+    return this.#isLate || this.#remainingMs <= 0;
   }
 
   /** Settles as `work` does, or rejects when the budget is spent. `step` is for the message. */
   async spend<T>(step: string, work: Promise<T>): Promise<T> {
-    return await withTimeout(work, this.#remainingMs, () => this.late(step));
+    return await withTimeout(work, this.#remainingMs, () => {
+      this.#isLate = true;
+      return this.late(step);
+    });
   }
 
   /** Milliseconds that a step may take and still leave the rest of the command its time. */

@@ -52,6 +52,7 @@ test("the app's own errors reach the client as they are, everything else as 100 
   expect(server.log.records.map(({ message }) => message)).toEqual([
     'hook_failed',
     'hook_failed',
+    'limit_exceeded',
     'command_failed',
   ]);
   expect(await client.ask(9, { rpc: { method: 'sum', data: [1] } })).toHaveProperty('rpc');

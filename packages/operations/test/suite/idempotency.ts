@@ -108,7 +108,9 @@ export function describeIdempotency(storeOf: StoreOf): void {
   test('behind the window the key is free, unless its operation still runs', async () => {
     const { operations } = await openEngine(storeOf(), { limits: { idempotencyWindowMs: 60_000 } });
     const options = { as: newUser(), idempotencyKey: 'k' };
-    const age = `update trunkline.operations set created_at = now() - interval '61 seconds' where id = $1`;
+    const before = `now() - interval '61 seconds'`;
+    const age = `update trunkline.operations set created_at = ${before},
+      finished_at = case when finished_at is not null then ${before} end where id = $1`;
     const first = await operations.start('import', options, () => 1);
     await operations.wait(first.id, options);
     await sql(storeOf(), age, [first.id]);
