@@ -19,7 +19,7 @@ export default defineConfig({
     // what was transformed with a fault in it must not be found by the next run
     fsModuleCache: fault === undefined,
     // most of the time they wait: for leases, timers, other processes
-    maxWorkers: 4,
+    maxWorkers: 3,
     projects: [
       {
         extends: true,
