@@ -1,40 +1,20 @@
-import {
-  defineOperation,
-  LeaseLostError,
-  type OperationPrincipal,
-  UserFacingError,
-} from '@trunkline/operations';
+import { LeaseLostError, UserFacingError } from '@trunkline/operations';
 import { describe, expect, test } from 'vitest';
 import { ControlledWork } from '../controlled-work.ts';
-import { openEngine, SHORT_LEASE, type TestEngine } from '../engine.ts';
+import { openEngine, SHORT_LEASE } from '../engine.ts';
 import { expectSoon } from '../expect-soon.ts';
+import { openPair, pairedImport } from '../pair.ts';
 import { newUser, type StoreOf, sql } from '../store.ts';
 
 const { leaseMs } = SHORT_LEASE;
-const definition = defineOperation('import', { retryable: true });
+const definition = pairedImport;
 
 /** What must not cost a process its operations, and how it goes on when it has lost its lease. */
 export function describeFalseDeaths(storeOf: StoreOf): void {
   const open = (options: Parameters<typeof openEngine>[1] = {}) =>
     openEngine(storeOf(), { limits: SHORT_LEASE, ...options });
 
-  /** Work that runs in one engine, beside another one. */
-  async function pair(): Promise<{
-    owner: TestEngine;
-    other: TestEngine;
-    as: OperationPrincipal;
-    id: string;
-    controlled: ControlledWork;
-    signal: AbortSignal;
-  }> {
-    const [owner, other] = [await open(), await open()];
-    const as = newUser();
-    const controlled = new ControlledWork();
-    owner.operations.handle(definition, controlled.work);
-    const { id } = await owner.operations.start(definition, { as });
-    const { signal } = await controlled.begun;
-    return { owner, other, as, id, controlled, signal };
-  }
+  const pair = () => openPair(storeOf);
 
   test('an event loop that stands still for less than the lease costs nothing', async () => {
     const { owner, other, as, id, controlled, signal } = await pair();

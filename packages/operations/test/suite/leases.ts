@@ -1,41 +1,21 @@
-import {
-  defineOperation,
-  LeaseLostError,
-  type OperationPrincipal,
-  UserFacingError,
-} from '@trunkline/operations';
+import { LeaseLostError, UserFacingError } from '@trunkline/operations';
 import { describe, expect, test } from 'vitest';
 import { ControlledWork } from '../controlled-work.ts';
-import { openEngine, SHORT_LEASE, type TestEngine } from '../engine.ts';
+import { openEngine, SHORT_LEASE } from '../engine.ts';
 import { expectSoon } from '../expect-soon.ts';
 import { FakeRunner } from '../fake-runner.ts';
+import { openPair, pairedImport } from '../pair.ts';
 import { newUser, type StoreOf } from '../store.ts';
 
 const { leaseMs } = SHORT_LEASE;
-const definition = defineOperation('import', { retryable: true });
+const definition = pairedImport;
 
 /** What becomes of operations whose process is dead, or was taken for dead. */
 export function describeLeases(storeOf: StoreOf): void {
   const open = (options: Parameters<typeof openEngine>[1] = {}) =>
     openEngine(storeOf(), { limits: SHORT_LEASE, ...options });
 
-  /** Work that runs in one engine, beside another one. */
-  async function pair(): Promise<{
-    owner: TestEngine;
-    other: TestEngine;
-    as: OperationPrincipal;
-    id: string;
-    controlled: ControlledWork;
-    signal: AbortSignal;
-  }> {
-    const [owner, other] = [await open(), await open()];
-    const as = newUser();
-    const controlled = new ControlledWork();
-    owner.operations.handle(definition, controlled.work);
-    const { id } = await owner.operations.start(definition, { as });
-    const { signal } = await controlled.begun;
-    return { owner, other, as, id, controlled, signal };
-  }
+  const pair = () => openPair(storeOf);
 
   test('what a dead process ran has crashed within its lease and a round', async () => {
     const { owner, other, as, id } = await pair();
