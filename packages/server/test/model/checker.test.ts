@@ -29,15 +29,12 @@ test('a history without a fault has no violation', () => {
 });
 
 test.each(defects)('$name: $invariant, in any history', ({ invariant, variants }) => {
-  let seeded = 0;
   const property = fc.property(idealHistories, fc.nat(), (history, at) => {
     const all = variants(history);
-    if (all.length === 0) return;
-    seeded += 1;
+    fc.pre(all.length > 0); // A history without a place for it counts for nothing.
     expect(invariantsOf(all[at % all.length]())).toContain(invariant);
   });
-  fc.assert(property, { numRuns: 300 });
-  expect(seeded).toBeGreaterThan(100); // Nothing of it was vacuous.
+  fc.assert(property, { numRuns: 150 });
 });
 
 test('in the histories of real runs each defect is found, wherever it is', async () => {
