@@ -38,7 +38,7 @@ module.exports = {
     layer('react-uses-client', 'packages/react', ['packages/client', 'packages/contract']),
     inServer(
       'node-below-session',
-      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|users|recent-changes|presences|attendance|members|sequences|all-done|client-address|tenants|counters|rate|waiting-queue|recoveries|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|limits|log|turn|timer-wheel|patience|deltas|small-set|random',
+      'node(-options)?|audit(-pino)?|isolation-alarm|publisher|support-view|hub|fan-out|following|connections|emulated-sessions|channels|gap-repair|followed-stream|unbroken|cluster/.*|users|local-users|user-orders|credentials|recent-changes|presences|attendance|members|sequences|all-done|client-address|tenants|counters|rate|waiting-queue|recoveries|rooms|rpc|admission|authentications|event-loop|broker/.*|protocol/.*|principal|event(-id|-json)?|receipt|errors|(resolve-)?limits|log|turn|timer-wheel|patience|deltas|small-set|random',
       `${doors}|session|permissions|failure|subscriptions?|inbox|command-queue|client-rates|lifetime|commands/.*|recovery|expiry|outbox|waiting-lines|reply-space|(stream-)?transport|watched-write`,
     ),
     inServer('hub-below-node', 'hub|fan-out|following|connections|tenants|broker/.*', 'node'),
@@ -87,9 +87,15 @@ module.exports = {
     ),
     only(
       'only-bullmq-knows-bullmq',
-      'node_modules/(bullmq|ioredis)/',
+      'node_modules/bullmq/',
       '^packages/operations/src/bullmq-(runner|processor)\\.ts$',
     ),
+    only(
+      'only-bullmq-and-the-redis-broker-know-ioredis',
+      'node_modules/ioredis/',
+      '^packages/(operations/src/bullmq-(runner|processor)|server/src/broker/redis[a-z-]*)\\.ts$',
+    ),
+    inServer('redis-is-apart', '(?!(redis|broker/redis[a-z-]*)\\.).*', 'redis|broker/redis[a-z-]*'),
     only('only-nestjs-knows-nest', 'node_modules/@nestjs', '^packages/nestjs/'),
     only('only-react-knows-react', 'node_modules/(react|react-dom|sonner)/', '^packages/react/'),
     only('only-client-knows-centrifuge', 'node_modules/centrifuge/', '^packages/client/src/'),
@@ -98,7 +104,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^(packages|apps)/([^/]+)/' },
       to: {
-        path: '^packages/([^/]+)/src/(?!(index|testing|tokens|monitoring|pg-boss|bullmq|pglite)\\.tsx?$)',
+        path: '^packages/([^/]+)/src/(?!(index|redis|testing|tokens|monitoring|pg-boss|bullmq|pglite)\\.tsx?$)',
         pathNot: '^$1/$2/',
       },
     },

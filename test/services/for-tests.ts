@@ -3,7 +3,8 @@ import type { LocalServer } from './local-server.ts';
 import type { Missing } from './missing.ts';
 import { findPostgres, type PostgresServer, startPostgres } from './postgres.ts';
 import { createDatabase } from './postgres-database.ts';
-import { findRedis, type RedisServer, startRedis } from './redis.ts';
+import { findRedis, type RedisOptions, type RedisServer, startRedis } from './redis.ts';
+import { type RedisClusterServers, startRedisCluster } from './redis-cluster.ts';
 import { type Keyspace, makeKeyspace, removeKeys } from './redis-keyspace.ts';
 import type { ServiceAnswer, ServiceName } from './service-desk.ts';
 
@@ -33,8 +34,8 @@ export interface RedisForTests extends Service {
 }
 
 /** Servers for tests that break them; those still there after the file's tests are stopped. */
-export interface OwnServers<Server> extends Service {
-  start(): Promise<Server>;
+export interface OwnServers<Server, Options = undefined> extends Service {
+  start(options?: Options): Promise<Server>;
 }
 
 /**
@@ -80,19 +81,24 @@ export function ownPostgresForTests(): OwnServers<PostgresServer> {
 }
 
 /** Redis servers that a test may kill; call it at the file's top. */
-export function ownRedisForTests(): OwnServers<RedisServer> {
+export function ownRedisForTests(): OwnServers<RedisServer, RedisOptions> {
   return ownServers(findRedis(), startRedis);
 }
 
-function ownServers<Server extends LocalServer>(
+/** Redis Clusters of three processes each; call it at the file's top. */
+export function ownRedisClusterForTests(): OwnServers<RedisClusterServers> {
+  return ownServers(findRedis(), startRedisCluster);
+}
+
+function ownServers<Server extends Pick<LocalServer, 'stop'>, Options>(
   found: string | Missing,
-  start: () => Promise<Server | Missing>,
-): OwnServers<Server> {
+  start: (options?: Options) => Promise<Server | Missing>,
+): OwnServers<Server, Options> {
   const later = cleaningUp();
   return {
     missing: typeof found === 'string' ? undefined : found.missing,
-    start: async () => {
-      const server = await start();
+    start: async (options) => {
+      const server = await start(options);
       if ('missing' in server) throw new Error(server.missing);
       later(() => server.stop());
       return server;

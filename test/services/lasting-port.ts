@@ -13,12 +13,13 @@ export async function lastingPort(): Promise<number> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const port = randomInt(12_000, 32_000);
     // oxlint-disable-next-line no-await-in-loop -- the next is tried only if this one is taken
-    if (await isFree(port)) return port;
+    if (await isFreePort(port)) return port;
   }
   throw new Error(`None of ${ATTEMPTS} random ports from 12000 to 31999 is free.`);
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Does nobody listen on this port of this machine? */
+export async function isFreePort(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');

@@ -46,3 +46,50 @@ test('only who has its password is answered', needs(own), async () => {
   url.password = '';
   await expect(connect(url.href).ping()).rejects.toThrow('NOAUTH');
 });
+
+test(
+  'what was written after a snapshot is forgotten with it, and only then',
+  needs(own),
+  async () => {
+    const server = await own.start();
+    await server.command('SET', 'note', 'old');
+    const snapshot = await server.snapshot();
+    await server.command('SET', 'note', 'new');
+    await server.restore(snapshot);
+    expect(await server.command('GET', 'note')).toBe('old');
+    await server.kill9();
+    await server.start();
+    expect(await server.command('GET', 'note')).toBeNull();
+  },
+);
+
+test('one that keeps what it was told has it again after a kill', needs(own), async () => {
+  const server = await own.start({ appendOnly: true });
+  await server.command('SET', 'note', 'kept');
+  await server.configure('appendfsync', 'always');
+  await server.kill9();
+  await server.start();
+  expect(await server.command('GET', 'note')).toBe('kept');
+});
+
+test('a promoted replica and its old primary go on apart', needs(own), async () => {
+  const [primary, replica] = [await own.start(), await own.start()];
+  await primary.command('SET', 'note', 'shared');
+  await replica.replicate(primary);
+  expect(await replica.command('GET', 'note')).toBe('shared');
+  await replica.promote();
+  await primary.command('SET', 'note', 'of the old one');
+  await replica.command('SET', 'note', 'of the new one');
+  expect(await primary.command('GET', 'note')).toBe('of the old one');
+  expect(await replica.command('GET', 'note')).toBe('of the new one');
+});
+
+test('a paused one keeps who writes waiting, and answers who reads', needs(own), async () => {
+  const server = await own.start();
+  await server.pauseClients(300, 'WRITE');
+  const begin = performance.now();
+  expect(await server.command('GET', 'note')).toBeNull();
+  expect(performance.now() - begin).toBeLessThan(250);
+  await server.command('SET', 'note', 'late');
+  expect(performance.now() - begin).toBeGreaterThan(290);
+});

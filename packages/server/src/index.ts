@@ -3,11 +3,12 @@ export type { AuditAction, AuditEntry, AuditRecord, AuditSink } from './audit.ts
 export { type AuditLogger, pinoAudit } from './audit-pino.ts';
 export {
   type Broker,
+  type BrokerListener,
+  type BrokerStats,
   BrokerUnavailableError,
   type ClientInfo,
   type History,
-  type OnPresenceChange,
-  type OnPublication,
+  NotDurableError,
   type PresenceChange,
   type Publication,
   type PublishOptions,
@@ -17,7 +18,16 @@ export {
 } from './broker/broker.ts';
 export { MemoryBroker, type MemoryBrokerOptions } from './broker/memory.ts';
 export { type AddressOf, addressBehind } from './client-address.ts';
+export type { Cluster, SurveyAnswer } from './cluster/cluster.ts';
+export {
+  NodeGoneError,
+  NodesUnreachableError,
+  OrderFailedError,
+  UnansweredError,
+} from './cluster/errors.ts';
+export type { ClusterNode, NodeLoad } from './cluster/nodes.ts';
 export type { CountName, Counts, LimitName } from './counters.ts';
+export type { UserAddress } from './credentials.ts';
 export { defaultDrain } from './draining.ts';
 export {
   Disconnect,
@@ -53,7 +63,9 @@ export {
   requestedTenant,
 } from './principal.ts';
 export {
-  checkIdempotencyKey,
+  checkSend,
+  type Durability,
+  InvalidDurabilityError,
   InvalidIdempotencyKeyError,
   type Receipt,
   type SendEventOptions,
@@ -64,5 +76,5 @@ export type { CallContext, OwnMethodOptions, RpcHandler, RpcHandlers, SendHandle
 export type { NodeStats } from './stats.ts';
 export { type SupportViewOptions, supportView } from './support-view.ts';
 export type { LimitsFor } from './tenants.ts';
-export type { Cause, UserAddress, Users } from './users.ts';
+export type { Cause, Users } from './users.ts';
 export { withTimeout } from './with-timeout.ts';

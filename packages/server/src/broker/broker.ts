@@ -56,13 +56,22 @@ export interface PublishOptions {
   readonly info?: ClientInfo;
   /** Stored with the publication. */
   readonly conflationKey?: string;
+  /**
+   * How many replicas must have it, too; rejects with `NotDurableError` when they do not in time, and,
+   * with nothing published, where the engine has none that it could ask. Default 0.
+   */
+  readonly replicas?: number;
 }
 
-/** Called for each publication of a subscribed channel, in offset order per channel. */
-export type OnPublication = (channel: string, publication: Publication, epoch: string) => void;
-
-/** Called for each broadcast of a subscribed channel. */
-export type OnPresenceChange = (channel: string, change: PresenceChange) => void;
+/** What a broker tells its node. Must not throw and must not wait. */
+export interface BrokerListener {
+  /** A publication of a subscribed channel, in offset order per channel. */
+  onPublication(channel: string, publication: Publication, epoch: string): void;
+  /** A broadcast of a subscribed channel. */
+  onPresenceChange?(channel: string, change: PresenceChange): void;
+  /** It was cut off, and announces again: whatever was announced meanwhile is lost. */
+  onResumed?(): void;
+}
 
 /**
  * What all nodes share: publish, subscribe, history, presence, who was put into which room, and what was
@@ -83,7 +92,9 @@ export type OnPresenceChange = (channel: string, change: PresenceChange) => void
  * - Presence is eventually consistent: who was not named again for its time to live is not there.
  */
 export interface Broker {
-  start(onPublication: OnPublication, onPresenceChange?: OnPresenceChange): Promise<void>;
+  /** Do other nodes share it? What is lost on the way from one to another is then to be expected. */
+  readonly isShared: boolean;
+  start(listener: BrokerListener): Promise<void>;
   /**
    * Resolves when the publication is stored. Rejects with `BrokerUnavailableError` when it
    * certainly was not; any other rejection leaves it unknown.
@@ -93,6 +104,11 @@ export interface Broker {
   unsubscribe(channel: string): Promise<void>;
   /** Everything after `afterOffset` that is still kept; `null` asks for the top alone. */
   history(channel: string, afterOffset: number | null): Promise<History>;
+  /**
+   * Where the streams of these channels stand, in their order: as `history` of `null`, for many at once.
+   * `null`: this one cannot be read at present. Rejects where none can.
+   */
+  tops(channels: readonly string[]): Promise<readonly (StreamPosition | null)[]>;
   /** Tells the subscribers of a channel, on all nodes, who came or went. */
   broadcast(channel: string, change: PresenceChange): Promise<void>;
   /** Names a client as present in a channel for that long; again before it is over to stay. */
@@ -112,13 +128,55 @@ export interface Broker {
   revoke(subject: string, at: number, ttlMs: number): Promise<void>;
   /** The latest moment that is kept for any of these subjects, milliseconds since 1970; `null`: none. */
   revokedAt(subjects: readonly string[]): Promise<number | null>;
+  /** How it does; an engine inside the process has nothing to tell. */
+  stats?(): BrokerStats;
   stop(): Promise<void>;
+}
+
+/** What a broker that is somewhere else has met, counted since it was made. */
+export interface BrokerCounts {
+  /** Connections to it that were lost. */
+  readonly connectionsLost: number;
+  /** Commands that it did not answer in time. */
+  readonly lateAnswers: number;
+  /** Commands that it has answered with an error. */
+  readonly refusals: number;
+  /** Messages and items from it that were none of ours, and were dropped. */
+  readonly malformed: number;
+  /** Publications that were stored and could not be announced: found later by the nodes. */
+  readonly unannounced: number;
+}
+
+/** How a broker that is somewhere else does. */
+export interface BrokerStats extends BrokerCounts {
+  /** Can it be asked, and does it announce? */
+  readonly isConnected: boolean;
+  /** Commands that wait for an answer. */
+  readonly inFlight: number;
+  /** Channels that it announces. */
+  readonly channels: number;
 }
 
 /** The broker could not be reached: nothing was published. */
 export class BrokerUnavailableError extends Error {
   override readonly name = 'BrokerUnavailableError';
   readonly code = 'BROKER_UNAVAILABLE';
+}
+
+/**
+ * Not as many replicas as asked for have it. It may be published all the same, and lost with the server that
+ * has it; where no replica can be asked, it is not published.
+ */
+export class NotDurableError extends Error {
+  override readonly name = 'NotDurableError';
+  readonly code = 'NOT_DURABLE';
+  /** Is it published? If not, it never will be: the engine has no replicas that it could ask. */
+  readonly isPublished: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isPublished?: boolean } = {}) {
+    super(message, options);
+    this.isPublished = options.isPublished ?? true;
+  }
 }
 
 /** The channel's tenant publishes too fast: nothing was published. */

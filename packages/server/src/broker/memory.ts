@@ -1,16 +1,16 @@
 import { parseChannelKey } from '@trunkline/contract';
-import { randomByte } from '../random.ts';
-import type {
-  Broker,
-  ClientInfo,
-  History,
-  OnPresenceChange,
-  OnPublication,
-  PresenceChange,
-  Publication,
-  PublishOptions,
-  StreamPosition,
+import {
+  type Broker,
+  type BrokerListener,
+  type ClientInfo,
+  type History,
+  NotDurableError,
+  type PresenceChange,
+  type Publication,
+  type PublishOptions,
+  type StreamPosition,
 } from './broker.ts';
+import { newEpoch } from './epoch.ts';
 import { ItemStore, type Stream } from './item-store.ts';
 import { JoinStore } from './join-store.ts';
 import { PresenceStore } from './presence-store.ts';
@@ -40,13 +40,14 @@ const MIB = 1024 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const IDEMPOTENCY_MS = 5 * 60 * 1000;
 const SWEEP_MS = 1_000;
-const EPOCH_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const deaf: BrokerListener = { onPublication: () => {} };
 
 /**
  * The engine of a single node: no infrastructure, and bounded. It survives nothing: a restart
  * gives every stream a new epoch, so that everybody who comes back is told to refetch.
  */
 export class MemoryBroker implements Broker {
+  readonly isShared: boolean = false;
   readonly #streams = new Map<string, Place<Stream>>();
   readonly #recent = new RecencyList<Stream>();
   readonly #subscribed = new Set<string>();
@@ -57,8 +58,7 @@ export class MemoryBroker implements Broker {
   readonly #revocations: RevocationStore;
   readonly #streamTtlMs: number;
   readonly #maxStreams: number;
-  #onPublication: OnPublication = () => {};
-  #onPresenceChange: OnPresenceChange = () => {};
+  #listener: BrokerListener = deaf;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: MemoryBrokerOptions = {}) {
@@ -76,12 +76,8 @@ export class MemoryBroker implements Broker {
     this.#maxStreams = options.maxStreams ?? 100_000;
   }
 
-  async start(
-    onPublication: OnPublication,
-    onPresenceChange: OnPresenceChange = () => {},
-  ): Promise<void> {
-    this.#onPublication = onPublication;
-    this.#onPresenceChange = onPresenceChange;
+  async start(listener: BrokerListener): Promise<void> {
+    this.#listener = listener;
     this.#sweeper = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
     this.#sweeper.unref();
   }
@@ -89,12 +85,16 @@ export class MemoryBroker implements Broker {
   async stop(): Promise<void> {
     clearInterval(this.#sweeper);
     this.#subscribed.clear();
-    this.#onPublication = () => {};
-    this.#onPresenceChange = () => {};
+    this.#listener = deaf;
   }
 
   // Offset, append and announce without an await in between: that is the atomic step.
   async publish(channel: string, data: string, options: PublishOptions): Promise<StreamPosition> {
+    if (options.replicas) {
+      throw new NotDurableError('Not published: the memory engine has no replicas', {
+        isPublished: false,
+      });
+    }
     const now = performance.now(); // a jump of the wall clock must not empty the history
     const key =
       options.idempotencyKey === undefined ? null : `${channel}\n${options.idempotencyKey}`;
@@ -102,7 +102,9 @@ export class MemoryBroker implements Broker {
     if (earlier) return earlier;
     const { publication, position } = this.#append(channel, data, options, now);
     if (key !== null) this.#published.remember(tenantIdOf(channel), key, position, now);
-    if (this.#subscribed.has(channel)) this.#onPublication(channel, publication, position.epoch);
+    if (this.#subscribed.has(channel)) {
+      this.#listener.onPublication(channel, publication, position.epoch);
+    }
     return position;
   }
 
@@ -121,8 +123,16 @@ export class MemoryBroker implements Broker {
     return { publications, top: { epoch: stream.epoch, offset: stream.top } };
   }
 
+  async tops(channels: readonly string[]): Promise<readonly (StreamPosition | null)[]> {
+    const now = performance.now();
+    return channels.map((channel) => {
+      const { epoch, top } = this.#touch(channel, now);
+      return { epoch, offset: top };
+    });
+  }
+
   async broadcast(channel: string, change: PresenceChange): Promise<void> {
-    if (this.#subscribed.has(channel)) this.#onPresenceChange(channel, change);
+    if (this.#subscribed.has(channel)) this.#listener.onPresenceChange?.(channel, change);
   }
 
   async addPresence(channel: string, info: ClientInfo, ttlMs: number): Promise<void> {
@@ -236,10 +246,4 @@ function newStream(channel: string): Stream {
 function tenantIdOf(channel: string): string {
   const realm = parseChannelKey(channel)?.realm;
   return realm?.kind === 'tenant' ? realm.tenantId : '';
-}
-
-/** Eight random letters: the name of one life of a stream. */
-function newEpoch(): string {
-  const letter = () => EPOCH_LETTERS[randomByte() % EPOCH_LETTERS.length];
-  return Array.from({ length: 8 }, letter).join('');
 }

@@ -1,9 +1,8 @@
 import type {
   Broker,
+  BrokerListener,
   ClientInfo,
   History,
-  OnPresenceChange,
-  OnPublication,
   PresenceChange,
   PublishOptions,
   StreamPosition,
@@ -24,6 +23,7 @@ export interface SlowBrokerOptions {
  * publication that comes between reading history and writing the reply; this one does.
  */
 export class SlowBroker implements Broker {
+  readonly isShared: boolean = false;
   readonly #inner = new MemoryBroker();
   readonly #maxDelayMs: number;
   readonly #random: () => number;
@@ -35,18 +35,15 @@ export class SlowBroker implements Broker {
     this.#random = random;
   }
 
-  async start(
-    onPublication: OnPublication,
-    onPresenceChange: OnPresenceChange = () => {},
-  ): Promise<void> {
-    await this.#inner.start(
-      (channel, publication, epoch) => {
-        void this.#inOrder(`out ${channel}`, () => onPublication(channel, publication, epoch));
+  async start(listener: BrokerListener): Promise<void> {
+    await this.#inner.start({
+      onPublication: (channel, ...rest) => {
+        void this.#inOrder(`out ${channel}`, () => listener.onPublication(channel, ...rest));
       },
-      (channel, change) => {
-        void this.#inOrder(`out ${channel}`, () => onPresenceChange(channel, change));
+      onPresenceChange: (channel, change) => {
+        void this.#inOrder(`out ${channel}`, () => listener.onPresenceChange?.(channel, change));
       },
-    );
+    });
   }
 
   async stop(): Promise<void> {
@@ -77,6 +74,11 @@ export class SlowBroker implements Broker {
     const history = await this.#inner.history(channel, afterOffset);
     await this.#delay();
     return history;
+  }
+
+  async tops(channels: readonly string[]): Promise<readonly (StreamPosition | null)[]> {
+    await this.#delay();
+    return await this.#inner.tops(channels);
   }
 
   async broadcast(channel: string, change: PresenceChange): Promise<void> {

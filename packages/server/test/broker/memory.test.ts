@@ -3,8 +3,9 @@ import { MemoryBroker, type MemoryBrokerOptions } from '@trunkline/server';
 import { afterEach, expect, test, vi } from 'vitest';
 import { globex, roomChannel } from '../harness.ts';
 import { describeBroker, foreignRoom, keep, otherRoom, room } from './broker-suite.ts';
+import { fakeTime } from './test-time.ts';
 
-describeBroker('MemoryBroker', () => new MemoryBroker());
+describeBroker('MemoryBroker', { create: () => new MemoryBroker(), time: fakeTime });
 
 afterEach(() => {
   vi.useRealTimers();
@@ -74,7 +75,7 @@ test('forgets the least recently used of too many streams, but none that is subs
 test('forgets a stream that nobody touched for its time, and the bytes it held', async () => {
   vi.useFakeTimers();
   const { broker, publish, kept } = await brokerWith({ streamTtlMs: 5_000, maxBytes: 100 });
-  await broker.start(() => {});
+  await broker.start({ onPublication: () => {} });
   await publish(room, 9);
   await broker.subscribe(otherRoom);
   const { epoch } = (await broker.history(room, null)).top;
@@ -127,4 +128,11 @@ test('a jump of the wall clock empties no history', async () => {
   vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
   expect(await kept(room)).toBe(1);
   vi.restoreAllMocks();
+});
+
+test('where no replica can be asked, what is to be durable is not published', async () => {
+  const broker = new MemoryBroker();
+  const publishing = broker.publish(room, '1', { ...keep(), replicas: 1 });
+  await expect(publishing).rejects.toMatchObject({ code: 'NOT_DURABLE', isPublished: false });
+  expect((await broker.history(room, null)).top.offset).toBe(0);
 });
