@@ -3,6 +3,7 @@ import { describeError, type Node } from '@trunkline/server';
 import type { BeforeDrain } from './before-drain.ts';
 import { answerOperationCalls } from './operation-calls.ts';
 import { AmbientOperationContext } from './operation-context.ts';
+import { operationHints } from './operation-hints.ts';
 import { operationPublisher } from './operation-publisher.ts';
 import type { OperationsFactoryOptions, OperationsModuleOptions } from './operations-options.ts';
 import { ConfigurationError } from './options.ts';
@@ -28,6 +29,7 @@ export async function openOperations(
     ...others,
     isPaused: true,
     publish: operationPublisher(node),
+    hints: operationHints(node),
     context: new AmbientOperationContext(node),
   });
   answerOperationCalls(node, operations);

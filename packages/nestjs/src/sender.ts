@@ -7,7 +7,7 @@ import {
   tenantRealm,
 } from '@trunkline/contract';
 import {
-  checkIdempotencyKey,
+  checkSend,
   type EventAddress,
   type Node,
   PayloadTooLargeError,
@@ -39,9 +39,9 @@ export class Sender {
     options: SendTo,
     context: Context | undefined,
   ): Promise<Receipt> {
-    checkIdempotencyKey(options.idempotencyKey);
     const sealed = this.#seal(event, this.#addressOf(channel, context));
     const signal = this.#sealSignal(channel, event, sealed.id, context);
+    checkSend(this.#node, channel, event.type, options);
     this.#warnIfLarge(event, sealed.bytes);
     this.#audit(channel, event.type, options, context);
     const receipt = sendEvent(this.#node, channel, sealed, options);

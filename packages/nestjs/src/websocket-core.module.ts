@@ -14,7 +14,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_GUARD, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { attach, MemoryBroker, Node } from '@trunkline/server';
+import { attach, Node } from '@trunkline/server';
 import { type Monitoring, startMonitoring } from '@trunkline/server/monitoring';
 import { BeforeDrain } from './before-drain.ts';
 import { Calls } from './calls.ts';
@@ -156,9 +156,9 @@ function checkOptions({ authenticate, broker, listen = true }: Partial<WebSocket
       'WebSocketModule.forRoot needs authenticate: (handshake) => Principal | null',
     );
   }
-  if (!listen && (!broker || broker instanceof MemoryBroker)) {
+  if (!listen && !broker?.isShared) {
     throw new ConfigurationError(
-      'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere.',
+      'listen: false publishes to other nodes, but the memory broker has none: sends would go nowhere. Give it one that nodes share: redisBroker of @trunkline/server/redis.',
     );
   }
 }

@@ -11,14 +11,21 @@ import type { RefreshOptions, RevocationOptions, TenantSender } from './tenant-s
 /** How to send. */
 export interface SendOptions extends SendEventOptions, TenantOption {}
 
-const SEND_OPTIONS = ['idempotencyKey', 'required', 'volatile'];
-const REFRESH_OPTIONS = ['idempotencyKey', 'required', 'tenantId'];
+const SEND_OPTIONS = ['idempotencyKey', 'required', 'volatile', 'durable'];
+const REFRESH_OPTIONS = ['idempotencyKey', 'required', 'durable', 'tenantId'];
 
 /**
  * Says what happened and whom it concerns, and who hears of it. Every send resolves to a receipt when
  * the broker has answered, or says in the receipt that it did not; only a programmer's error rejects: a
  * bad id (`InvalidAddressError`), no tenant (`TenantRequiredError`), another tenant (`CrossTenantError`),
- * a bad event (`InvalidEventError`, `EventNotSerialisableError`, `PayloadTooLargeError`).
+ * a bad event (`InvalidEventError`, `EventNotSerialisableError`, `PayloadTooLargeError`), and what was to
+ * be `durable` and is not (`NotDurableError`).
+ *
+ * What is done to users (`joinRoom`, `leaveRoom`, `disconnectUser`, `disconnectTenant`,
+ * `refreshPermissions`) holds on every node that shares the broker when it resolves, also when it is called
+ * where nobody connects (`listen: false`). It rejects with `NodesUnreachableError` when a node that lives
+ * has not confirmed it in `limits.orderTimeoutMs`, and with `OrderFailedError` when one could not do it: it
+ * holds here all the same, and is not taken back.
  */
 @Injectable()
 export class WebSocketService {
@@ -93,8 +100,8 @@ export class WebSocketService {
   }
 
   /**
-   * Puts a user into a room of the tenant, until `leaveRoom`: connections that are open, and those to
-   * come. Rejects with `LimitExceededError` when they are in too many.
+   * Puts a user into a room of the tenant, until `leaveRoom`: connections that are open on any node, and
+   * those to come. Rejects with `LimitExceededError` when they are in too many.
    */
   async joinRoom(userId: string, room: string, options: TenantOption = {}): Promise<void> {
     const call = serviceCall('joinRoom', options, ['tenantId']);
@@ -103,8 +110,8 @@ export class WebSocketService {
   }
 
   /**
-   * Takes a user out of a room, whoever let them in. When it resolves, nothing more of the room is
-   * written to them; whether they may come back by themselves is for the room's rule or policy.
+   * Takes a user out of a room, on all nodes, whoever let them in. When it resolves, nothing more of the
+   * room is written to them; whether they may come back by themselves is for the room's rule or policy.
    */
   async leaveRoom(
     userId: string,
@@ -117,7 +124,7 @@ export class WebSocketService {
     await this.#node.users.leaveRoom(user, name, causeOf(call, options));
   }
 
-  /** Who is in a room now, who came first first. Nobody, where its rule has no `presence`. */
+  /** Who is in a room now, on any node, who came first first. Nobody, where its rule has no `presence`. */
   async presence(room: string, options: TenantOption = {}): Promise<Member[]> {
     const call = serviceCall('presence', options, ['tenantId']);
     const { members } = await this.#node.members(this.#addresses.room(room, call));
@@ -125,8 +132,8 @@ export class WebSocketService {
   }
 
   /**
-   * Ends all connections of a user in one tenant, and refuses what was issued to them until now. When it
-   * resolves, nothing more is written to them. Who may still log in can come back.
+   * Ends all connections of a user in one tenant, on all nodes, and refuses what was issued to them until
+   * now. When it resolves, nothing more is written to them. Who may still log in can come back.
    */
   async disconnectUser(
     userId: string,
@@ -145,9 +152,9 @@ export class WebSocketService {
   }
 
   /**
-   * Says that the roles or rooms of a user have changed: their connections are asked about again with
-   * `reauthorize`, or come back through `authenticate`. When it resolves, nothing more is written to
-   * them of what is no longer theirs.
+   * Says that the roles or rooms of a user have changed: their connections, on all nodes, are asked about
+   * again with `reauthorize`, or come back through `authenticate`. When it resolves, nothing more is
+   * written to them of what is no longer theirs.
    */
   async refreshPermissions(
     userId: string,

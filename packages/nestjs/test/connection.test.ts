@@ -6,10 +6,10 @@ import {
   WebSocketService,
 } from '@trunkline/nestjs';
 import { MemoryBroker, type Principal } from '@trunkline/server';
-import { SlowBroker } from '@trunkline/server/testing';
 import { State } from 'centrifuge';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { SharedMemory } from '../../server/test/shared-memory.ts';
 import {
   ada,
   fromCookie,
@@ -222,7 +222,7 @@ describe('configuration', () => {
   });
 
   test('listen: false needs no authenticate and no server', async () => {
-    const broker = new SlowBroker();
+    const broker = new SharedMemory().broker();
     const module = WebSocketModule.forRoot({ listen: false, broker });
     const testing = await testingModule(module).compile();
     await testing.init();

@@ -42,10 +42,15 @@ export const fromCookie: Authenticate = async ({ headers }) => {
 
 /** A memory broker that remembers what was published: nothing else leaves the process. */
 export class RecordingBroker extends MemoryBroker {
-  readonly published: { channel: string; event: Record<string, unknown> }[] = [];
+  readonly published: {
+    channel: string;
+    event: Record<string, unknown>;
+    replicas?: number | undefined;
+  }[] = [];
 
   override async publish(channel: string, data: string, options: PublishOptions) {
-    this.published.push({ channel, event: JSON.parse(data) });
+    const { replicas } = options;
+    this.published.push({ channel, event: JSON.parse(data), replicas });
     return await super.publish(channel, data, options);
   }
 }

@@ -5,7 +5,7 @@ import {
   WebSocketModule,
   WebSocketService,
 } from '@trunkline/nestjs';
-import { BrokerUnavailableError, type Principal, type Publication } from '@trunkline/server';
+import { BrokerUnavailableError, type Principal } from '@trunkline/server';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ada, cleo, moduleOptions, RecordingBroker, root, testingModule } from './harness.ts';
 
@@ -261,6 +261,41 @@ describe('the event', () => {
   });
 });
 
+describe('what must be durable', () => {
+  const durable = { replicas: 2 };
+  const done = { type: 'done', data: null, metadata: { tablesToRefresh: ['users'] } };
+
+  test('is asked of the broker for the event and not for the signal beside it', async () => {
+    const send = () => runAs(ada, () => service.sendToUser('ada', done, { durable }));
+    expect((await rejection(send())).code).toBe('NOT_DURABLE'); // memory has no replicas
+    expect(broker.published.map(({ channel, replicas }) => [channel, replicas])).toEqual([
+      ['t.acme:u:ada', 2],
+      ['t.acme:a', undefined],
+    ]);
+  });
+
+  test('and cannot be rejects before anything, signal and all', async () => {
+    const send = (options: object) =>
+      runAs(ada, () => service.sendToUser('ada', done, options as never));
+    for (const wrong of [{ durable: { replicas: 0 } }, { durable, volatile: true }]) {
+      expect((await rejection(send(wrong))).code).toBe('INVALID_DURABILITY');
+    }
+    expect(channels()).toEqual([]);
+  });
+
+  test('every send takes it', async () => {
+    const acme = service.forTenant('acme');
+    for (const sending of [
+      acme.sendToTenant(event, { durable }),
+      acme.sendToRoom('chat:1', event, { durable }),
+      acme.refreshTables(['users'], { durable }),
+      service.sendToPlatform(event, { durable }),
+    ]) {
+      expect((await rejection(sending)).code).toBe('NOT_DURABLE');
+    }
+  });
+});
+
 describe('tables to refresh', () => {
   const imported = {
     type: 'operation:complete',
@@ -326,7 +361,7 @@ describe('tables to refresh', () => {
 
   test('a repeat with the same key neither sends nor signals again', async () => {
     const delivered: string[] = [];
-    await broker.start((channel: string, _publication: Publication) => delivered.push(channel));
+    await broker.start({ onPublication: (channel) => delivered.push(channel) });
     for (const channel of ['t.acme:u:ada', 't.acme:u:ben', 't.acme:a'])
       await broker.subscribe(channel);
     const send = (userId: string) =>

@@ -30,11 +30,15 @@ interface Line {
 export class Announcer {
   readonly #publish: PublishOperation;
   readonly #log: OperationLog;
-  readonly #onNews: (id: string) => void;
+  readonly #onNews: (id: string, newest: OperationMessage) => void;
   readonly #lines = new Map<string, Line>();
   readonly #stopped = new AbortController();
 
-  constructor(publish: PublishOperation, log: OperationLog, onNews: (id: string) => void) {
+  constructor(
+    publish: PublishOperation,
+    log: OperationLog,
+    onNews: (id: string, newest: OperationMessage) => void,
+  ) {
     this.#publish = publish;
     this.#log = log;
     this.#onNews = onNews;
@@ -42,9 +46,10 @@ export class Announcer {
 
   /** Never throws and never waits: whoever works has something else to do. */
   announce(messages: readonly OperationMessage[]): void {
-    const id = messages[0]?.event.data.operationId;
-    if (id === undefined || this.#stopped.signal.aborted) return;
-    this.#onNews(id);
+    const newest = messages.at(-1);
+    if (!newest || this.#stopped.signal.aborted) return;
+    const id = newest.event.data.operationId;
+    this.#onNews(id, newest);
     const line = this.#lines.get(id);
     if (line) {
       line.messages = bounded(inOrder(line.messages, messages));

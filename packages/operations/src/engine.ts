@@ -177,6 +177,11 @@ export class Engine {
     this.#worker.attemptOf(id)?.cancel();
   }
 
+  /** Something may have become of an operation in another process: one that runs here may have to stop. */
+  look(id: string): void {
+    this.#worker.look(id);
+  }
+
   /** Takes an operation that waited for the caller's transaction; `null`: it is not there, or not ours. */
   async claim({ snapshot, workerId: formerId }: OperationRow): Promise<OperationRow | null> {
     const { database } = this.#options;

@@ -39,6 +39,7 @@ export {
 export type { OperationMessage } from './events.ts';
 export type { ChildOptions, OperationHandle, Outcome } from './handle.ts';
 export type { Work } from './handlers.ts';
+export type { OperationHints } from './hints.ts';
 export type { JobAttemptOptions } from './job-attempt.ts';
 export type { OperationLimits } from './limits.ts';
 export type { OperationLog } from './log.ts';

@@ -1,6 +1,7 @@
 import type { AccessOptions, MayControl, OperationContext } from './access.ts';
 import type { PublishOperation } from './announcer.ts';
 import type { Database } from './database.ts';
+import type { OperationHints } from './hints.ts';
 import type { OperationLimits } from './limits.ts';
 import type { OperationLog } from './log.ts';
 import type { OperationPrincipal } from './principal.ts';
@@ -11,6 +12,8 @@ export interface OperationsOptions {
   readonly database: Database;
   /** Tells whom an update concerns. It is asked again, with the newest update, until it says `true`. */
   readonly publish: PublishOperation;
+  /** Tells other processes with the same database at once what they would find out in a second. Default: none. */
+  readonly hints?: OperationHints | undefined;
   /** Where durable operations wait: pg-boss or BullMQ. Default: none is durable. */
   readonly runner?: Runner | undefined;
   /** On whose behalf calls are made. Default: each says so itself, with `as`. */

@@ -20,6 +20,7 @@ import {
   ShutdownError,
 } from './errors.ts';
 import type { Work } from './handlers.ts';
+import { isAwaited } from './hints.ts';
 import { inTime } from './in-time.ts';
 import { type JobAttemptOptions, runJobAttempt } from './job-attempt.ts';
 import { resolveLimits } from './limits.ts';
@@ -62,7 +63,10 @@ export class Operations {
     this.#context = options.context ?? noContext;
     this.#access = new Access(adminRoles, mayControl);
     this.#waiters = new Waiters(database, limits.databaseTimeoutMs);
-    this.#announcer = new Announcer(publish, log, (id) => this.#waiters.wake(id));
+    this.#announcer = new Announcer(publish, log, (id, newest) => {
+      this.#waiters.wake(id);
+      if (isAwaited(newest)) options.hints?.tell(id);
+    });
     this.#engine = new Engine({
       ...{ database, runner, limits, log },
       announcer: this.#announcer,
@@ -78,6 +82,7 @@ export class Operations {
     const operations = new Operations(options);
     await migrate(operations.#database);
     await operations.#engine.open();
+    options.hints?.listen((id) => operations.#look(id));
     if (!options.isPaused) await operations.begin();
     return operations;
   }
@@ -263,6 +268,12 @@ export class Operations {
       row.snapshot.state,
       `You may see ${id}, but not ${action} it`,
     );
+  }
+
+  /** Another process says that something has become of it. */
+  #look(id: string): void {
+    this.#waiters.wake(id);
+    this.#engine.look(id);
   }
 
   /** Somebody has come first: that is as good, unless the operation cannot be cancelled at all. */

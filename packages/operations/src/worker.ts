@@ -93,6 +93,11 @@ export class Worker {
     return this.attempts.findLast(({ tenure }) => tenure.id === operationId);
   }
 
+  /** Looks at once whether somebody wants an operation to stop, if it runs here. */
+  look(operationId: string): void {
+    if (this.attemptOf(operationId)) void this.#round('check', () => this.#checkCancels());
+  }
+
   /** Waits for what runs, then says of the rest that it has been stopped, and lets go of the lease. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;

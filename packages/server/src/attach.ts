@@ -75,6 +75,7 @@ export function attachWith(
   const paths = httpFallback === false ? null : checkPaths(path, httpFallback);
   const doors = [openUpgradeDoor(server, setup, path)];
   if (paths) doors.push(openHttpDoors(server, setup, paths));
+  node.cluster.attached();
   return {
     detach: () => {
       for (const close of doors) close();

@@ -21,8 +21,8 @@ export interface Connection {
   terminate(): void;
   /** Subscribes it to a room of its realm, and tells it. Rejects when that fails. */
   joinRoom(room: string): Promise<void>;
-  /** Ends its subscription to a room, whoever made it: after that, nothing of it is written. */
-  leaveRoom(room: string): Promise<void>;
+  /** Ends its subscription to a room, if it is meant: after that, nothing of it is written. */
+  leaveRoom(room: string, whose?: Leaving): Promise<void>;
   /** Asks anew what it may hear, and changes its subscriptions. Never rejects: it rather ends it. */
   refreshPermissions(): Promise<void>;
   /** Ends it without a word more than why; resolves when it has gone. */
@@ -34,6 +34,9 @@ export interface Connection {
   /** From here on it ends then; `null`: not by itself. */
   extend(expiresAt: number | null): void;
 }
+
+/** Who leaves a room: whoever is in it (default), or who was put into it and did not ask. */
+export type Leaving = 'anybody' | 'put-in';
 
 /** What the book of connections works with. */
 export interface ConnectionsOptions {

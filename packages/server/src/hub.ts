@@ -5,7 +5,7 @@ import {
   type Realm,
   wireName,
 } from '@trunkline/contract';
-import type { PresenceChange, Publication } from './broker/broker.ts';
+import type { PresenceChange, Publication, StreamPosition } from './broker/broker.ts';
 import { type Disconnect, disconnects, LimitExceededError } from './errors.ts';
 import type { Delivery, FanOut } from './fan-out.ts';
 import type { Principal } from './principal.ts';
@@ -19,11 +19,10 @@ export interface Subscriber {
   /** The client id, for logs. */
   readonly id: string;
   readonly principal: Principal;
-  /**
-   * Takes one publication, encoded for all who want it in the same form; `null`: it exists, but cannot
-   * be delivered. Must not throw and must not wait.
-   */
-  deliver(publication: Publication, epoch: string, push: PublicationPush | null): void;
+  /** Takes one publication, encoded for all who want it in the same form. Must not throw and must not wait. */
+  deliver(publication: Publication, epoch: string, push: PublicationPush): void;
+  /** The stream has come to there: what it has not been given by now it will not be. */
+  lose(top: StreamPosition): void;
   /** Takes word of somebody who came or went, encoded likewise. */
   deliverPresenceChange(push: PresenceChangePush): void;
   /** Ends the whole connection. */
@@ -103,7 +102,13 @@ export class Hub {
     // Without a place in the stream it is missed by nobody who could recover it.
     const isOptional = publication.offset === 0;
     const isAdded = this.#add(entry, { bytes: push.plain.bytes, isOptional, hand });
-    if (!isAdded && !isOptional) this.#lose(entry, publication, epoch);
+    if (!isAdded && !isOptional) this.#lose(entry, { epoch, offset: publication.offset });
+  }
+
+  /** Tells the channel's local subscribers that they cannot be given what is missing up to there. */
+  lose(channel: string, top: StreamPosition): void {
+    const entry = this.#entries.get(channel);
+    if (entry) this.#lose(entry, top);
   }
 
   /** Tells the channel's local subscribers who came or went. */
@@ -146,16 +151,15 @@ export class Hub {
   // A publication without room is no silent gap: as soon as there is room, everybody who listens by
   // then is told that it exists. One word is enough for all that were lost in a row: whoever has read
   // the channel's history since then knows of the last one, and passes it over.
-  #lose(entry: Entry, publication: Publication, epoch: string): void {
+  #lose(entry: Entry, top: StreamPosition): void {
     const isQueued = entry.lost !== null;
-    entry.lost = { publication, epoch };
+    entry.lost = top;
     if (isQueued) return;
     const { fanOut, tenantOf } = this.#options;
     fanOut.addLater(tenantOf(entry.realm), () => {
-      const lost = entry.lost ?? { publication, epoch };
+      const lost = entry.lost ?? top;
       entry.lost = null;
-      const hand = (subscriber: Subscriber) =>
-        subscriber.deliver(lost.publication, lost.epoch, null);
+      const hand = (subscriber: Subscriber) => subscriber.lose(lost);
       const what = { bytes: 0, isOptional: false, hand };
       const delivery = new ChannelDelivery(this.#options, entry, what);
       return { subscribers: entry.list, delivery };
@@ -170,8 +174,8 @@ class Entry implements ChannelNames {
   readonly number: number;
   readonly realm: Realm;
   readonly isRoom: boolean;
-  /** The last publication that found no room: its subscribers must hear that they miss it. */
-  lost: { readonly publication: Publication; readonly epoch: string } | null = null;
+  /** Where the stream stood at the last publication that was lost: its subscribers must hear of it. */
+  lost: StreamPosition | null = null;
   readonly #subscribers = new SmallSet<Subscriber>();
 
   constructor(key: string, number: number) {

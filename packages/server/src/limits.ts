@@ -167,6 +167,11 @@ export interface Limits extends TenantLimits {
   readonly hookTimeoutMs: number;
   /** Milliseconds that a send waits for the broker; then its receipt says `unknown`. Default 2 s. */
   readonly publishTimeoutMs: number;
+  /**
+   * Milliseconds between two looks whether this node has missed anything of the streams that it follows,
+   * where the broker is shared. Default 2 s.
+   */
+  readonly gapCheckMs: number;
   /** Bytes of one event as sent; more rejects with `PayloadTooLargeError`. Default 128 KiB. */
   readonly maxEventBytes: number;
   /** Bytes of one event from which on a warning is logged. Default 32 KiB. */
@@ -184,15 +189,28 @@ export interface Limits extends TenantLimits {
   readonly history: HistoryLimits;
   /** History of `@user` channels. Default 100 / 5 min / 64 KiB. */
   readonly userHistory: HistoryLimits;
+
+  // Other nodes, where the broker is shared
+  /** Milliseconds between two times that a node tells the others that it lives. Default 3 s. */
+  readonly nodeIntervalMs: number;
+  /** Milliseconds after which a node that has not done so is gone, and not waited for. Default 7 s. */
+  readonly nodeTtlMs: number;
+  /**
+   * Milliseconds that what is done to users waits for the other nodes; then it rejects with
+   * `NodesUnreachableError`. Default 10 s.
+   */
+  readonly orderTimeoutMs: number;
+  /** Milliseconds that a node waits for the answer of another. Default 2 s. */
+  readonly answerTimeoutMs: number;
 }
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
 
-const defaultTenantLimits: TenantLimits = {
+/** The limits of a tenant of a node that was told none. */
+export const defaultTenantLimits: TenantLimits = {
   maxConnectionsPerUser: 20,
   maxConnectionsPerTenant: 5_000,
   publishesPerSecond: 1_000,
@@ -248,6 +266,7 @@ export const defaultLimits: Limits = {
   maxEventLoopLagForMs: 5 * SECOND_MS,
   hookTimeoutMs: 4 * SECOND_MS,
   publishTimeoutMs: 2 * SECOND_MS,
+  gapCheckMs: 2 * SECOND_MS,
   maxEventBytes: 128 * KIB,
   warnEventBytes: 32 * KIB,
   fanOutSlice: 500,
@@ -255,84 +274,8 @@ export const defaultLimits: Limits = {
   presenceIntervalMs: 25 * SECOND_MS,
   history: { size: 500, ttlMs: 5 * MINUTE_MS, maxBytes: 512 * KIB },
   userHistory: { size: 100, ttlMs: 5 * MINUTE_MS, maxBytes: 64 * KIB },
+  nodeIntervalMs: 3 * SECOND_MS,
+  nodeTtlMs: 7 * SECOND_MS,
+  orderTimeoutMs: 10 * SECOND_MS,
+  answerTimeoutMs: 2 * SECOND_MS,
 };
-
-// What can differ from tenant to tenant.
-const tenantLimitNames: readonly (keyof TenantLimits)[] = Object.keys(
-  defaultTenantLimits,
-) as (keyof TenantLimits)[];
-
-/** One tenant's limits: the node's with some of them replaced. Throws a `RangeError` as `resolveLimits`. */
-export function resolveTenantLimits(
-  limits: Limits,
-  changes: Partial<TenantLimits> = {},
-): TenantLimits {
-  const unknown = Object.keys(changes).filter(
-    (name) => !tenantLimitNames.includes(name as keyof TenantLimits),
-  );
-  if (unknown.length > 0) {
-    throw new RangeError(
-      `limitsFor gives ${tenantLimitNames.join(', ')}; ${unknown.join(', ')} holds for the whole node`,
-    );
-  }
-  const own = Object.fromEntries(tenantLimitNames.map((name) => [name, limits[name]]));
-  return resolve('limitsFor', own as unknown as TenantLimits, changes);
-}
-
-/** The defaults with some of them replaced. Throws a `RangeError` for limits that cannot work. */
-export function resolveLimits(changes: Partial<Limits> = {}): Limits {
-  const { history, userHistory, ...flat } = changes;
-  const limits: Limits = {
-    ...resolve('limits', defaultLimits, flat),
-    history: resolveHistory('limits.history', defaultLimits.history, history),
-    userHistory: resolveHistory('limits.userHistory', defaultLimits.userHistory, userHistory),
-  };
-  checkTogether(limits);
-  return limits;
-}
-
-/** What must hold between limits, and what breaks where it does not. */
-function checkTogether(limits: Limits): void {
-  const require = (holds: boolean, rule: string) => {
-    if (!holds) throw new RangeError(`limits.${rule}`);
-  };
-  require(limits.pongTimeoutMs <
-    limits.pingIntervalMs, 'pongTimeoutMs must be smaller than limits.pingIntervalMs');
-  // It goes to the client, in seconds, who adds its own patience and sets a timer.
-  require(limits.pingIntervalMs <= HOUR_MS, 'pingIntervalMs must be at most an hour');
-  // A client that comes back sends its connect and all its subscribes in one frame.
-  require(limits.maxPendingCommands >
-    limits.maxSubscriptions, 'maxPendingCommands must be above limits.maxSubscriptions');
-  require(limits.maxCommandsPerFrame >
-    limits.maxSubscriptions, 'maxCommandsPerFrame must be above limits.maxSubscriptions');
-  require(limits.subscribeBurst >=
-    limits.maxSubscriptions, 'subscribeBurst must be at least limits.maxSubscriptions');
-  // A reply at this limit must never trip the queue's own, or the client reconnects for ever.
-  require(limits.maxRecoveryBytes <=
-    limits.maxQueuedBytes / 2, 'maxRecoveryBytes must be at most half of limits.maxQueuedBytes');
-  require(limits.presenceIntervalMs <
-    limits.presenceTtlMs, 'presenceIntervalMs must be smaller than limits.presenceTtlMs');
-}
-
-/** A history's limits with some of them replaced. Throws a `RangeError` for what cannot work. */
-export function resolveHistory(
-  name: string,
-  defaults: HistoryLimits,
-  changes: Partial<HistoryLimits> = {},
-): HistoryLimits {
-  if (typeof changes !== 'object' || changes === null) {
-    throw new RangeError(`${name} must be { size?, ttlMs?, maxBytes? }, got ${String(changes)}`);
-  }
-  return resolve(name, defaults, changes);
-}
-
-// A field that is there but `undefined` is as good as absent: so come options that are passed on.
-function resolve<T extends object>(name: string, defaults: T, changes: Partial<T>): T {
-  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
-  for (const [field, value] of given) {
-    if (typeof value !== 'number' || !(value > 0)) {
-      throw new RangeError(`${name}.${field} must be a number above 0, got ${String(value)}`);
-    }
-  }
-  return { ...defaults, ...(Object.fromEntries(given) as Partial<T>) };
-}

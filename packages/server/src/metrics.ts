@@ -5,8 +5,18 @@ import {
   type OpenMetricsContentType,
   Registry,
 } from 'prom-client';
+import type { BrokerCounts } from './broker/broker.ts';
 import { type CountName, countHelp } from './counters.ts';
 import type { NodeStats } from './stats.ts';
+
+/** What the metrics say of a broker's counts. */
+const brokerHelp: Readonly<Record<keyof BrokerCounts, string>> = {
+  connectionsLost: 'Connections to the broker that were lost.',
+  lateAnswers: 'Commands that the broker did not answer in time.',
+  refusals: 'Commands that the broker has answered with an error.',
+  malformed: 'Messages from the broker that were none of ours, and were dropped.',
+  unannounced: 'Publications that were stored and not announced: nodes find them later.',
+};
 
 /** A node's metrics, without any label that names a tenant or a user. */
 export class Metrics {
@@ -56,11 +66,39 @@ export class Metrics {
       'Tenants, the platform included, that this node has to do with.',
       (stats) => stats.tenants,
     );
+    this.#gauge('nodes', 'Nodes that share the broker, this one included.', (stats) => stats.nodes);
     this.#gauge(
       'event_loop_lag_seconds',
       'How late the event loop was in the last sample of about a second, at worst.',
       (stats) => stats.eventLoopLagMs / 1000,
     );
+    this.#addBroker();
+  }
+
+  /** One that is in this process is always there. */
+  #addBroker(): void {
+    this.#gauge(
+      'broker_connected',
+      'Whether the broker can be asked, and announces: 1 or 0.',
+      ({ broker }) => (broker && !broker.isConnected ? 0 : 1),
+    );
+    this.#gauge(
+      'broker_in_flight',
+      'Commands to the broker that wait for an answer.',
+      ({ broker }) => broker?.inFlight ?? 0,
+    );
+    this.#gauge(
+      'broker_channels',
+      'Channels that the broker announces to this node.',
+      ({ broker }) => broker?.channels ?? 0,
+    );
+    for (const [name, help] of Object.entries(brokerHelp)) {
+      this.#counter(
+        `broker_${snakeCase(name)}`,
+        help,
+        ({ broker }) => broker?.[name as keyof BrokerCounts] ?? 0,
+      );
+    }
   }
 
   #addCounters(): void {

@@ -61,6 +61,8 @@ export interface NodePublishOptions {
   readonly isFollowUp?: boolean;
   /** Not kept, whatever the channel keeps: no offset, at most once, never replayed. Default `false`. */
   readonly volatile?: boolean;
+  /** How many replicas of the broker must have it, too; `NotDurableError` when they do not. Default 0. */
+  readonly replicas?: number;
 }
 
 /** How a node says good-bye. */

@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Channel, type MemberList, parseChannelKey, type Realm } from '@trunkline/contract';
+import { type Channel, type MemberList, parseChannelKey } from '@trunkline/contract';
 import { Admission } from './admission.ts';
 import { Attendance } from './attendance.ts';
 import { type AuditEntry, AuditTrail } from './audit.ts';
 import { pinoAudit } from './audit-pino.ts';
 import { Authentications } from './authentications.ts';
-import {
-  type Broker,
-  type ClientInfo,
-  type History,
-  type StreamPosition,
-} from './broker/broker.ts';
+import type { Broker, ClientInfo, History, StreamPosition } from './broker/broker.ts';
 import { MemoryBroker } from './broker/memory.ts';
+import { Channels } from './channels.ts';
+import { Cluster } from './cluster/cluster.ts';
 import { Connections } from './connections.ts';
 import { Counters, type LimitName } from './counters.ts';
 import { Draining } from './draining.ts';
@@ -19,10 +16,9 @@ import { EmulatedSessions } from './emulated-sessions.ts';
 import { disconnects } from './errors.ts';
 import { EventLoopMonitor } from './event-loop.ts';
 import { FanOut } from './fan-out.ts';
-import { Following } from './following.ts';
 import { Hub, type Subscriber } from './hub.ts';
 import { IsolationAlarm } from './isolation-alarm.ts';
-import { type HistoryLimits, type Limits, resolveLimits, type TenantLimits } from './limits.ts';
+import type { HistoryLimits, Limits, TenantLimits } from './limits.ts';
 import { consoleLog, describeError, harmlessLog, type Log, ThrottledLog } from './log.ts';
 import { membersOf } from './members.ts';
 import type { DrainOptions, NodeOptions, NodePublishOptions } from './node-options.ts';
@@ -31,10 +27,11 @@ import type { Principal, Reauthorize } from './principal.ts';
 import type { Line } from './protocol/line.ts';
 import { ping } from './protocol/reply.ts';
 import { Publisher } from './publisher.ts';
+import { resolveLimits } from './resolve-limits.ts';
 import { Rooms } from './rooms.ts';
 import { checkHandlers, OwnMethods, type RpcHandlers, type SendHandler } from './rpc.ts';
 import type { NodeStats } from './stats.ts';
-import { Tenants } from './tenants.ts';
+import { type Quota, Tenants } from './tenants.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { Turn } from './turn.ts';
 import { Users } from './users.ts';
@@ -54,7 +51,8 @@ export class Node {
   readonly ping: Line = ping();
   readonly tenants: Tenants;
   readonly connections: Connections;
-  readonly emulated: EmulatedSessions = new EmulatedSessions();
+  readonly cluster: Cluster;
+  readonly emulated: EmulatedSessions;
   readonly users: Users;
   readonly presences: Presences;
   readonly attendance: Attendance;
@@ -72,7 +70,7 @@ export class Node {
   readonly #broker: Broker;
   readonly #hub: Hub;
   readonly #fanOut: FanOut<Subscriber>;
-  readonly #following: Following;
+  readonly #channels: Channels;
   readonly #publisher: Publisher;
   readonly #eventLoop: EventLoopMonitor;
   readonly #throttledLog: ThrottledLog;
@@ -107,15 +105,9 @@ export class Node {
     this.connections = new Connections({ limits: this.limits, tenantOf, onExceeded: onQuota });
     this.admission = new Admission(this);
     this.authentications = new Authentications({ authenticate, limits: this.limits, onExceeded });
-    this.users = new Users({
-      connections: this.connections,
-      broker: this.#broker,
-      limits: this.limits,
-      tenantOf,
-      onChanged: () => this.authentications.startOver(),
-      audit: (entry) => this.audit(entry),
-      onExceeded: onQuota,
-    });
+    this.cluster = new Cluster(this, this.#broker);
+    this.emulated = new EmulatedSessions(this);
+    this.users = new Users(this, this.#broker);
     const { maxPresenceClients: maxMembers } = this.limits;
     this.attendance = new Attendance({ broker: this.#broker, maxMembers });
     this.presences = new Presences({
@@ -130,7 +122,15 @@ export class Node {
     });
     this.alarm = new IsolationAlarm(this, options.onIsolationViolation);
     this.#hub = this.#newHub();
-    this.#following = new Following(this.#broker, (channel) => this.#hub.has(channel));
+    this.#channels = new Channels({
+      broker: this.#broker,
+      hub: this.#hub,
+      leave: this.cluster,
+      counters: this.counters,
+      gapCheckMs: this.limits.gapCheckMs,
+      keepsHistory: (channel) => this.keepsHistory(channel),
+      onError: (what, error) => this.#brokerFailed(what, error),
+    });
     this.#publisher = new Publisher(this, this.#broker);
     this.#eventLoop = new EventLoopMonitor({
       maxLagMs: this.limits.maxEventLoopLagMs,
@@ -146,13 +146,24 @@ export class Node {
   }
 
   async start(): Promise<void> {
-    await this.#broker.start(
-      (channel, publication, epoch) => this.#hub.fanOut(channel, publication, epoch),
-      (channel, change) => {
+    await this.#broker.start({
+      onPublication: (...announced) => this.#channels.announced(...announced),
+      onPresenceChange: (channel, change) => {
         this.attendance.changed(channel);
-        this.#hub.fanOutPresenceChange(channel, change);
+        this.#channels.presenceChanged(channel, change);
       },
-    );
+      onResumed: () => {
+        this.#channels.resumed();
+        this.cluster.resumed();
+      },
+    });
+    this.#channels.start();
+    try {
+      await this.cluster.start(this.#channels);
+    } catch (error) {
+      await Promise.allSettled([this.#channels.stop(), this.#broker.stop()]);
+      throw error;
+    }
     this.tenants.start();
     this.presences.start();
     this.#eventLoop.start();
@@ -168,7 +179,8 @@ export class Node {
     this.#eventLoop.stop();
     await this.presences.stop();
     this.tenants.stop();
-    await this.#following.settled();
+    await this.cluster.stop(this.#channels);
+    await this.#channels.stop();
     await this.#broker.stop();
     this.#audit.stop();
   }
@@ -210,21 +222,17 @@ export class Node {
    * with a `LimitExceededError` for one room more than its tenant may have (`maxRoomsPerTenant`).
    */
   async subscribe(channel: string, subscriber: Subscriber): Promise<void> {
-    this.#hub.add(channel, subscriber);
-    await this.#following.align(channel);
+    await this.#channels.subscribe(channel, subscriber);
   }
 
   /** Takes effect on deliveries at once; the broker is told in the background. */
   unsubscribe(channel: string, subscriber: Subscriber): void {
-    this.#hub.remove(channel, subscriber);
-    this.#following.align(channel).catch((error: unknown) => {
-      this.#brokerFailed('unsubscribe', error);
-    });
+    this.#channels.unsubscribe(channel, subscriber);
   }
 
   /** Everything that a channel still keeps after an offset; `null` asks for the top alone. */
   async history(channel: string, afterOffset: number | null): Promise<History> {
-    return await this.#broker.history(channel, afterOffset);
+    return await this.#channels.history(channel, afterOffset);
   }
 
   /** Who is present in a channel, in the order of their coming. */
@@ -301,19 +309,17 @@ export class Node {
   }
 
   stats(): NodeStats {
-    const { counts, limits, disconnects: ended, errors } = this.counters;
     return {
+      ...this.counters.snapshot,
       connections: this.connections.size,
       unauthenticated: this.connections.unauthenticated,
       httpConnections: this.emulated.size,
       subscriptions: this.#hub.subscriptions,
       channels: this.#hub.channels,
       tenants: this.tenants.size,
+      nodes: this.cluster.size,
       eventLoopLagMs: this.#eventLoop.lagMs,
-      counts: { ...counts },
-      limits: { ...limits },
-      disconnects: Object.fromEntries(ended),
-      errors: Object.fromEntries(errors),
+      broker: this.#broker.stats?.() ?? null,
     };
   }
 
@@ -337,8 +343,3 @@ export class Node {
     this.log.warn('broker_failed', { what, error: describeError(error) });
   }
 }
-
-/** Who has come to a tenant's limit. */
-type Quota = Pick<AuditEntry, 'userId' | 'clientId' | 'address' | 'room'> & {
-  readonly realm: Realm;
-};

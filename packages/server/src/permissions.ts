@@ -5,6 +5,7 @@ import { authorize } from './commands/authorize.ts';
 import { ownTargets } from './commands/own-targets.ts';
 import { recordExclusion } from './commands/records.ts';
 import { joinServerSide } from './commands/server-side.ts';
+import type { Leaving } from './connections.ts';
 import {
   disconnects,
   isDisconnect,
@@ -58,10 +59,15 @@ export async function stayInRoom(session: Session, room: string): Promise<void> 
   }
 }
 
-/** Takes a session out of a room, whoever let it in; resolves when nothing more of it will be written. */
-export async function leaveRoom(session: Session, room: string): Promise<void> {
+/** Takes a session out of a room, if it is meant; resolves when nothing more of it will be written. */
+export async function leaveRoom(
+  session: Session,
+  room: string,
+  whose: Leaving = 'anybody',
+): Promise<void> {
   await session.inbox.connected;
-  session.subscriptions.endRoom(room, () => true);
+  session.subscriptions.endRoom(room, ({ isServerSide }) => isServerSide || whose === 'anybody');
+  if (whose === 'put-in') return await settled(session);
   // A client whose wish is just being decided would come in behind us.
   await session.inbox.settled(room);
   session.subscriptions.endRoom(room, ({ isServerSide }) => !isServerSide);

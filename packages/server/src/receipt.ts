@@ -1,5 +1,5 @@
 import type { Channel } from '@trunkline/contract';
-import { BrokerUnavailableError, RateLimitedError } from './broker/broker.ts';
+import { BrokerUnavailableError, NotDurableError, RateLimitedError } from './broker/broker.ts';
 import type { SealedEvent } from './event.ts';
 import { describeError } from './log.ts';
 import type { Node } from './node.ts';
@@ -36,6 +36,25 @@ export interface SendEventOptions {
    * is out of date in seconds. Default: as the room's rule says of events of this type.
    */
   readonly volatile?: boolean;
+  /**
+   * How safe it must be to count as sent: so many replicas of the broker must have it. Rejects with
+   * `NotDurableError` when they do not in time, or there are not so many: then it is sent, and may be lost
+   * with the broker's server. Where the broker has none that it could ask, nothing is sent, and the error's
+   * `isPublished` is false. Default: its own server has it.
+   */
+  readonly durable?: Durability;
+}
+
+/** What must have an event before it counts as sent. */
+export interface Durability {
+  /** From 1. */
+  readonly replicas: number;
+}
+
+/** What is asked for in `durable` cannot be had of any broker. The message says what was expected. */
+export class InvalidDurabilityError extends TypeError {
+  override readonly name = 'InvalidDurabilityError';
+  readonly code = 'INVALID_DURABILITY';
 }
 
 /** The idempotency key is none: empty, too long or no string. The message says what was expected. */
@@ -49,22 +68,24 @@ const MAX_KEY_BYTES = 128;
 /**
  * Publishes a sealed event. An outage does not reject, it is said in the receipt and logged:
  * a finished import must not be reported as failed because a toast could not be sent. A malformed
- * id or idempotency key is no outage: it rejects with a `TypeError`.
+ * id, idempotency key or durability is no outage: it rejects with a `TypeError`. So does an event that is
+ * to be durable and is not, with `NotDurableError`.
  */
 export async function sendEvent(
   node: Node,
   channel: Channel,
   { id, type, json, conflationKey, isFollowUp = false }: SealedEvent,
-  { idempotencyKey, required = false, volatile = false }: SendEventOptions = {},
+  sendOptions: SendEventOptions = {},
 ): Promise<Receipt> {
-  node.alarm.keyOf(channel);
-  checkIdempotencyKey(idempotencyKey);
+  checkSend(node, channel, type, sendOptions);
+  const { idempotencyKey, required = false, durable } = sendOptions;
   try {
     const options = {
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(conflationKey === undefined ? {} : { conflationKey }),
+      ...(durable === undefined ? {} : { replicas: durable.replicas }),
       isFollowUp,
-      volatile: volatile || isVolatileIn(node, channel, type),
+      volatile: isVolatile(node, channel, type, sendOptions),
     };
     const { epoch, offset } = await node.publish(channel, json, options);
     return { id, status: 'accepted', epoch, offset };
@@ -73,20 +94,54 @@ export async function sendEvent(
     const status = isDropped ? 'dropped' : 'unknown';
     const reason = error instanceof Error ? error.message : String(error);
     node.log.warn('send_not_accepted', { event: id, status, error: describeError(error) });
-    if (required) throw error;
+    if (required || error instanceof NotDurableError) throw error;
     return { id, status, reason };
   }
 }
 
-function isVolatileIn({ rooms }: Node, { target }: Channel, type: string): boolean {
-  return target.kind === 'room' && rooms.isVolatile(target.room, type);
+/**
+ * Throws a `TypeError` for a send that would reject whatever the broker does: where something else must not
+ * happen if it does, that is to be known before.
+ */
+export function checkSend(
+  node: Node,
+  channel: Channel,
+  type: string,
+  options: SendEventOptions,
+): void {
+  node.alarm.keyOf(channel);
+  checkIdempotencyKey(options.idempotencyKey);
+  if (options.durable === undefined) return;
+  checkDurability(options.durable);
+  if (!isVolatile(node, channel, type, options) && node.historyOf(channel)) return;
+  throw new InvalidDurabilityError(
+    'What is not kept cannot be durable: send it without durable, or not as volatile',
+  );
+}
+
+function isVolatile(
+  { rooms }: Node,
+  { target }: Channel,
+  type: string,
+  { volatile = false }: SendEventOptions,
+): boolean {
+  return volatile || (target.kind === 'room' && rooms.isVolatile(target.room, type));
+}
+
+function checkDurability(durable: unknown): void {
+  const { replicas } = (durable ?? {}) as { readonly replicas?: unknown };
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 1) {
+    throw new InvalidDurabilityError(
+      `durable is { replicas } with a whole number from 1, got replicas ${String(replicas)}; leave it out where the broker's own server will do`,
+    );
+  }
 }
 
 /**
  * Throws `InvalidIdempotencyKeyError` for what is no key; none at all is fine. An empty one would be
  * shared by all senders that leave theirs empty.
  */
-export function checkIdempotencyKey(key: unknown): void {
+function checkIdempotencyKey(key: unknown): void {
   if (key === undefined) return;
   if (typeof key === 'string' && key !== '' && Buffer.byteLength(key) <= MAX_KEY_BYTES) return;
   const got = typeof key === 'string' ? `${Buffer.byteLength(key)} bytes` : typeof key;

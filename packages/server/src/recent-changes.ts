@@ -6,6 +6,8 @@ export class RecentChanges {
   /** When, by the monotonic clock; the latest change stands last. */
   readonly #changedAt = new Map<string, number>();
   readonly #memoryMs: number;
+  /** When those of anybody may have. */
+  #allChangedAt = -Infinity;
 
   /** `memoryMs`: nobody's answer is on its way for longer. */
   constructor(memoryMs: number) {
@@ -22,8 +24,14 @@ export class RecentChanges {
     this.#changedAt.set(key, now);
   }
 
+  /** Nobody can say whose have. */
+  noteAll(): void {
+    this.#allChangedAt = performance.now();
+  }
+
   /** Has one of these changed at or after that moment of `performance.now()`? */
   areSince(keys: readonly string[], moment: number): boolean {
+    if (this.#allChangedAt >= moment) return true;
     return keys.some((key) => (this.#changedAt.get(key) ?? -Infinity) >= moment);
   }
 }

@@ -6,6 +6,7 @@ import { deltaBody, publicationBody, type SubscribeResult, textBody } from './pr
 import type { ReplySpace } from './reply-space.ts';
 import type { Subscription } from './subscription.ts';
 import type { TimeBudget } from './time-budget.ts';
+import { isUnbroken } from './unbroken.ts';
 
 /** A subscription that is ready for its reply, and where that reply puts the client. */
 export interface Joined {
@@ -174,12 +175,4 @@ function recoveredFrom(
   if (!publications) return { position: top, wasRecovering: true };
   const position = { epoch: top.epoch, offset: recover.offset };
   return { position, wasRecovering: true, recovered: true, publications };
-}
-
-/** Is everything from the asked position to the top here? */
-function isUnbroken({ top, publications }: History, { epoch, offset }: RecoverRequest): boolean {
-  if (epoch !== '' && epoch !== top.epoch) return false;
-  const [first] = publications;
-  if (!first) return top.offset === offset;
-  return first.offset === offset + 1 && publications.at(-1)?.offset === top.offset;
 }

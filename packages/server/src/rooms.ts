@@ -1,6 +1,7 @@
 import { isEventType } from '@trunkline/contract';
-import { type HistoryLimits, resolveHistory } from './limits.ts';
+import type { HistoryLimits } from './limits.ts';
 import type { Principal } from './principal.ts';
+import { resolveHistory } from './resolve-limits.ts';
 
 /** What a room's rule decides about one client's wish to enter. */
 export interface RoomRequest {

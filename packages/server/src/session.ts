@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { execute } from './commands/execute.ts';
-import type { Connection } from './connections.ts';
+import type { Connection, Leaving } from './connections.ts';
 import type { LimitName } from './counters.ts';
 import { type Disconnect, disconnects } from './errors.ts';
 import { announced } from './expiry.ts';
@@ -19,7 +19,7 @@ import { ReplySpace } from './reply-space.ts';
 import type { Subscription, SubscriptionOwner } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { TimeBudget } from './time-budget.ts';
-import { CLOSE_GRACE_MS, EXPEL_GRACE_MS, SLOW_GRACE_MS, type Transport } from './transport.ts';
+import { CLOSE_GRACE_MS, DEAF_GRACE_MS, EXPEL_GRACE_MS, type Transport } from './transport.ts';
 
 /** What a session is made from. */
 export interface SessionInit {
@@ -148,7 +148,8 @@ export class Session
     if (this.#isClosed) return;
     const isSlow = disconnect === disconnects.slow;
     if (!isSlow) this.outbox.flushAll();
-    this.#end(disconnect, isSlow ? SLOW_GRACE_MS : CLOSE_GRACE_MS);
+    const isDeaf = isSlow || disconnect === disconnects.noPong;
+    this.#end(disconnect, isDeaf ? DEAF_GRACE_MS : CLOSE_GRACE_MS);
   }
 
   /** The transport has gone: nothing can be said any more. */
@@ -243,8 +244,8 @@ export class Session
     await joinRoom(this, room);
   }
 
-  async leaveRoom(room: string): Promise<void> {
-    await leaveRoom(this, room);
+  async leaveRoom(room: string, whose?: Leaving): Promise<void> {
+    await leaveRoom(this, room, whose);
   }
 
   async refreshPermissions(): Promise<void> {

@@ -1,7 +1,8 @@
-import type { Counts, LimitName } from './counters.ts';
+import type { BrokerStats } from './broker/broker.ts';
+import type { CountersSnapshot } from './counters.ts';
 
 /** Counters and sizes of a node. */
-export interface NodeStats {
+export interface NodeStats extends CountersSnapshot {
   readonly connections: number;
   /** Of the connections, those that nobody has authenticated yet. */
   readonly unauthenticated: number;
@@ -11,13 +12,9 @@ export interface NodeStats {
   readonly channels: number;
   /** Tenants, the platform included, that this node has to do with. */
   readonly tenants: number;
+  /** Nodes that share the broker, this one included, when it looked last. */
+  readonly nodes: number;
   readonly eventLoopLagMs: number;
-  /** What happened since the node was made. */
-  readonly counts: Readonly<Counts>;
-  /** How often each limit was exceeded. */
-  readonly limits: Readonly<Record<LimitName, number>>;
-  /** Connections that this server ended, by code. */
-  readonly disconnects: Readonly<Record<string, number>>;
-  /** Error replies, by code. */
-  readonly errors: Readonly<Record<string, number>>;
+  /** How the broker does; `null`: it is in this process. */
+  readonly broker: BrokerStats | null;
 }

@@ -54,12 +54,12 @@ export interface SubscriptionInit {
 interface Held {
   readonly publication: Publication;
   readonly epoch: string;
-  readonly push: PublicationPush | null;
+  readonly push: PublicationPush;
 }
 
 /** What came while the gate was closed. */
 interface Gate {
-  readonly held: Held[];
+  readonly held: (Held | StreamPosition)[];
   bytes: number;
 }
 
@@ -153,10 +153,16 @@ export class Subscription implements Subscriber, Present {
     return this.#expiry?.isOver ?? false;
   }
 
-  deliver(publication: Publication, epoch: string, push: PublicationPush | null): void {
+  deliver(publication: Publication, epoch: string, push: PublicationPush): void {
     if (this.#hasEnded) return;
     if (this.#gate) this.#hold(this.#gate, { publication, epoch, push });
-    else this.#follow(publication, epoch, push);
+    else this.#follow({ publication, epoch, push });
+  }
+
+  lose(top: StreamPosition): void {
+    if (this.#hasEnded) return;
+    if (this.#gate) this.#gate.held.push(top);
+    else this.#requireTop(top);
   }
 
   // Not held: behind a closed gate nobody has seen who was there before.
@@ -186,9 +192,10 @@ export class Subscription implements Subscriber, Present {
     this.#epoch = position?.epoch ?? null;
     this.#offset = position?.offset ?? 0;
     this.#base = base;
-    for (const { publication, epoch, push } of held) {
+    for (const each of held) {
       if (this.#hasEnded) return; // one that did not follow has ended it
-      this.#follow(publication, epoch, push);
+      if ('push' in each) this.#follow(each);
+      else this.#requireTop(each);
     }
   }
 
@@ -204,7 +211,7 @@ export class Subscription implements Subscriber, Present {
   }
 
   #hold(gate: Gate, item: Held): void {
-    const bytes = item.push?.plain.bytes ?? 0;
+    const { bytes } = item.push.plain;
     // Whether it has no place because nothing here has one, or is volatile: nobody recovers it.
     if (item.publication.offset === 0 && !this.#owner.hasSpaceFor(bytes)) return;
     gate.held.push(item);
@@ -212,7 +219,7 @@ export class Subscription implements Subscriber, Present {
     this.#owner.hold(bytes);
   }
 
-  #takeHeld(): readonly Held[] {
+  #takeHeld(): Gate['held'] {
     const gate = this.#gate;
     if (!gate) return [];
     this.#gate = null;
@@ -220,24 +227,30 @@ export class Subscription implements Subscriber, Present {
     return gate.held;
   }
 
-  #follow(publication: Publication, epoch: string, push: PublicationPush | null): void {
+  #follow({ publication, epoch, push }: Held): void {
     if (this.#epoch === null) {
-      if (push) this.#write(publication, push);
+      this.#write(publication, push);
       return;
     }
     const { offset } = publication;
     if (offset === 0) {
-      if (push) this.#offer(publication, push);
+      this.#offer(publication, push);
       return;
     }
     const isSameLife = epoch === this.#epoch;
     if (isSameLife && offset <= this.#offset) return; // it was in the reply
-    if (!push || !isSameLife || offset !== this.#offset + 1) {
+    if (!isSameLife || offset !== this.#offset + 1) {
       this.#owner.onInsufficientState(this);
       return;
     }
     this.#offset = offset;
     this.#write(publication, push);
+  }
+
+  /** It has come to the top, or has missed something. */
+  #requireTop({ epoch, offset }: StreamPosition): void {
+    if (this.#epoch === null || (epoch === this.#epoch && offset <= this.#offset)) return;
+    this.#owner.onInsufficientState(this);
   }
 
   /** Writes a volatile one, which has no place in the stream: without space for it, it is left out. */

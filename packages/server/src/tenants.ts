@@ -1,12 +1,19 @@
 import { PLATFORM, type Realm, tenantRealm } from '@trunkline/contract';
+import type { AuditEntry } from './audit.ts';
 import type { LimitName } from './counters.ts';
 import { Deltas } from './deltas.ts';
-import { type Limits, resolveTenantLimits, type TenantLimits } from './limits.ts';
+import type { Limits, TenantLimits } from './limits.ts';
 import { TokenBucket } from './rate.ts';
 import { Recoveries } from './recoveries.ts';
+import { resolveTenantLimits } from './resolve-limits.ts';
 
 /** One tenant's limits that differ from the node's; asked about once a minute while it is here. */
 export type LimitsFor = (tenantId: string) => Partial<TenantLimits> | undefined;
+
+/** Who has come to a tenant's limit. */
+export type Quota = Pick<AuditEntry, 'userId' | 'clientId' | 'address' | 'room'> & {
+  readonly realm: Realm;
+};
 
 type OnExceeded = (limit: LimitName, fields: Record<string, unknown>) => void;
 

@@ -6,8 +6,8 @@ import { writeWatched } from './watched-write.ts';
 
 /** A polite close waits this long for the peer's. */
 export const CLOSE_GRACE_MS = 5_000;
-/** A slow reader is not waited for as long as others. */
-export const SLOW_GRACE_MS = 1_000;
+/** Who does not read or does not answer pings is not waited for as long as others. */
+export const DEAF_GRACE_MS = 1_000;
 /** Nor is one that is to hear nothing more. */
 export const EXPEL_GRACE_MS = 500;
 

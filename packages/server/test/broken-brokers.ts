@@ -1,14 +1,17 @@
-import { type History, MemoryBroker, type OnPublication } from '@trunkline/server';
+import { type BrokerListener, type History, MemoryBroker } from '@trunkline/server';
 
 /** A memory broker that loses announcements on demand. */
 export class LossyBroker extends MemoryBroker {
   /** How many of the next announcements to lose. */
   lose = 0;
 
-  override async start(onPublication: OnPublication): Promise<void> {
-    await super.start((...announcement) => {
-      if (this.lose > 0) this.lose -= 1;
-      else onPublication(...announcement);
+  override async start(listener: BrokerListener): Promise<void> {
+    await super.start({
+      ...listener,
+      onPublication: (...announced) => {
+        if (this.lose > 0) this.lose -= 1;
+        else listener.onPublication(...announced);
+      },
     });
   }
 }

@@ -1,5 +1,5 @@
 import { channelKey, type Realm } from '@trunkline/contract';
-import type { Node, Publication } from '@trunkline/server';
+import type { Node, Publication, StreamPosition } from '@trunkline/server';
 import { expect, test } from 'vitest';
 import { acme, allChannel, eventOf, globex, roomChannel, serve, userChannel } from './harness.ts';
 
@@ -40,6 +40,7 @@ class Crowd {
           this.delivered.push({ to, data, turn: this.#turn });
           onDeliver?.(to);
         },
+        lose: () => {},
         deliverPresenceChange: () => {},
         close: () => {},
       });
@@ -227,9 +228,8 @@ test('words that find no room cost one place, however the subscribers change', a
   const flapping = {
     id: 'flapping',
     principal: { userId: 'ada', realm: acme, roles: [] },
-    deliver: (publication: Publication, _epoch: string, push: unknown) => {
-      if (push === null) lost.push(publication.offset);
-    },
+    deliver: () => {},
+    lose: ({ offset }: StreamPosition) => void lost.push(offset),
     deliverPresenceChange: () => {},
     close: () => {},
   };

@@ -15,6 +15,7 @@ test('a subscriber in a channel of a foreign realm gets nothing, is closed and c
     id: session.id,
     principal: session.principal,
     deliver,
+    lose: () => {},
     deliverPresenceChange: () => {},
     close: (disconnect) => session.close(disconnect),
   });
@@ -35,6 +36,7 @@ test('one publication is encoded once for all its subscribers', async () => {
       id: `${n}`,
       principal: { userId: 'ada', realm: roomChannel('chat:1').realm, roles: [] },
       deliver: (_publication, _epoch, push) => lines.push(push),
+      lose: () => {},
       deliverPresenceChange: () => {},
       close: () => {},
     });

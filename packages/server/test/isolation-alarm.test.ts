@@ -17,6 +17,7 @@ test('the alarm counts, says it, puts it on record and closes the session', asyn
     id: session.id,
     principal: session.principal,
     deliver: () => {},
+    lose: () => {},
     deliverPresenceChange: () => {},
     close: (disconnect) => session.close(disconnect),
   });
@@ -64,6 +65,7 @@ const violated = (onIsolationViolation: OnIsolationViolation) => `
     id: 'client-1',
     principal: { userId: 'ada', realm, roles: [] },
     deliver() {},
+    lose() {},
     deliverPresenceChange() {},
     close: ({ code }) => console.log('closed with ' + code),
   });

@@ -17,6 +17,13 @@ test('a client that answers its pings lives, one that does not is told 3012', as
   expect(dead.lines.filter(isPing)).toHaveLength(1);
 });
 
+test('who does not answer the close either is gone a second later', async () => {
+  const server = await serve({ limits: fast });
+  const dead = await connected(server, 'acme/ada');
+  dead.socket.pause();
+  await vi.waitFor(() => expect(server.node.stats().connections).toBe(0), { timeout: 4_000 });
+});
+
 test('other traffic is no pong', async () => {
   const server = await serve({ limits: fast });
   const client = await connected(server, 'acme/ada');

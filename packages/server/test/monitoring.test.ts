@@ -30,22 +30,17 @@ class FakeNode implements Monitored {
     subscriptions: 0,
     channels: 0,
     tenants: 0,
+    nodes: 0,
   };
   eventLoopLagMs = 0;
+  broker: NodeStats['broker'] = null;
   looks = 0;
   checkBroker: Monitored['checkBroker'] = async () => {};
 
   stats(): NodeStats {
     this.looks += 1;
-    const { counts, limits, disconnects, errors } = this.counters;
-    return {
-      ...this.sizes,
-      eventLoopLagMs: this.eventLoopLagMs,
-      counts,
-      limits,
-      disconnects: Object.fromEntries(disconnects),
-      errors: Object.fromEntries(errors),
-    };
+    const { eventLoopLagMs, broker } = this;
+    return { ...this.sizes, ...this.counters.snapshot, eventLoopLagMs, broker };
   }
 }
 
@@ -123,7 +118,7 @@ test('metrics are OpenMetrics text, with those of the process', async () => {
 
 test('every count and every limit is there from the start, at 0', async () => {
   const samples = await scrape(await watch(new FakeNode()));
-  expect(notZero(samples)).toEqual({});
+  expect(notZero(samples)).toEqual(there);
   const names = [...samples.keys()];
   const counters = Object.keys(countHelp).map((name) => `trunkline_${snake(name)}_total`);
   expect(names).toEqual(expect.arrayContaining(counters));
@@ -134,6 +129,8 @@ test('every count and every limit is there from the start, at 0', async () => {
   );
 });
 
+/** A broker that is in the process is always there. */
+const there = { trunkline_broker_connected: 1 };
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 test('metrics follow the node', async () => {
@@ -150,9 +147,22 @@ test('metrics follow the node', async () => {
     subscriptions: 3,
     channels: 2,
     tenants: 1,
+    nodes: 3,
   };
   node.eventLoopLagMs = 250;
+  node.broker = {
+    ...{ isConnected: true, inFlight: 6, channels: 5 },
+    ...{ connectionsLost: 4, lateAnswers: 3, refusals: 2, malformed: 1, unannounced: 9 },
+  };
   const first = {
+    ...there,
+    trunkline_broker_in_flight: 6,
+    trunkline_broker_channels: 5,
+    trunkline_broker_connections_lost_total: 4,
+    trunkline_broker_late_answers_total: 3,
+    trunkline_broker_refusals_total: 2,
+    trunkline_broker_malformed_total: 1,
+    trunkline_broker_unannounced_total: 9,
     trunkline_deliveries_total: 3,
     'trunkline_limit_exceeded_total{limit="maxQueuedBytes"}': 1,
     'trunkline_disconnects_total{code="3008"}': 1,
@@ -163,14 +173,17 @@ test('metrics follow the node', async () => {
     trunkline_subscriptions: 3,
     trunkline_channels: 2,
     trunkline_tenants: 1,
+    trunkline_nodes: 3,
     trunkline_event_loop_lag_seconds: 0.25,
   };
   expect(notZero(await scrape(monitoring))).toEqual(first);
   node.counters.count('deliveries', 2);
   node.counters.countDisconnect(3001);
   node.sizes.connections = 1;
+  node.broker = { ...node.broker, isConnected: false };
+  const { trunkline_broker_connected: _, ...others } = first;
   expect(notZero(await scrape(monitoring))).toEqual({
-    ...first,
+    ...others,
     trunkline_deliveries_total: 5,
     'trunkline_disconnects_total{code="3001"}': 1,
     trunkline_connections: 1,
@@ -190,8 +203,11 @@ test('two listeners keep their nodes apart', async () => {
   const [quiet, busy] = [new FakeNode(), new FakeNode()];
   const monitorings = [await watch(quiet), await watch(busy)] as const;
   busy.counters.count('deliveries');
-  expect(notZero(await scrape(monitorings[0]))).toEqual({});
-  expect(notZero(await scrape(monitorings[1]))).toEqual({ trunkline_deliveries_total: 1 });
+  expect(notZero(await scrape(monitorings[0]))).toEqual(there);
+  expect(notZero(await scrape(monitorings[1]))).toEqual({
+    ...there,
+    trunkline_deliveries_total: 1,
+  });
 });
 
 test.each<[Readiness, number, string]>([

@@ -388,10 +388,10 @@ test('an end that was moved stays where it is when permissions are asked again',
   );
   await connected(server, 'any');
   const later = Date.now() + 60_000;
-  server.node.users.extend(ada, later);
+  await server.node.users.extend(ada, later);
   await server.node.users.refreshPermissions(ada);
   expect(sessions[0]?.principal.expiresAt).toBe(later);
-  server.node.users.extend(ada, null);
+  await server.node.users.extend(ada, null);
   await server.node.users.refreshPermissions(ada);
   expect(sessions[0]?.principal).not.toHaveProperty('expiresAt');
 });

@@ -2,6 +2,7 @@ import {
   BrokerUnavailableError,
   MemoryBroker,
   Node,
+  NotDurableError,
   type SealedEvent,
   sendEvent,
 } from '@trunkline/server';
@@ -148,4 +149,74 @@ test('a malformed id is no outage: it rejects', async () => {
   await expect(sendEvent(node, roomChannel('a b'), event)).rejects.toThrow(TypeError);
   await expect(sendEvent(node, userChannel(''), event)).rejects.toThrow(TypeError);
   expect(log.records).toEqual([]);
+});
+
+test('what must be durable is published with so many replicas, what need not with none', async () => {
+  const asked: unknown[] = [];
+  const { node } = nodeWith(async (_channel, _data, { replicas }) => {
+    asked.push(replicas);
+    return { epoch: 'e', offset: asked.length };
+  });
+  const durable = { replicas: 2 };
+  expect(await sendEvent(node, userChannel('ada'), event, { durable })).toMatchObject({
+    status: 'accepted',
+  });
+  await sendEvent(node, userChannel('ada'), event);
+  expect(asked).toEqual([2, undefined]);
+});
+
+test('what must be durable and is not rejects, whether it is required or not, and is said', async () => {
+  const { node, log } = nodeWith(async () => {
+    throw new NotDurableError('1 of 2 replicas has it');
+  });
+  for (const required of [false, true]) {
+    const sending = sendEvent(node, userChannel('ada'), event, {
+      durable: { replicas: 2 },
+      required,
+    });
+    await expect(sending).rejects.toMatchObject({ code: 'NOT_DURABLE' });
+  }
+  expect(log.records.map(({ message }) => message)).toEqual(
+    Array.from({ length: 2 }, () => 'send_not_accepted'),
+  );
+});
+
+test('of the memory broker nothing is durable', async () => {
+  const { node } = nodeWith();
+  const sending = sendEvent(node, userChannel('ada'), event, { durable: { replicas: 1 } });
+  await expect(sending).rejects.toMatchObject({ code: 'NOT_DURABLE' });
+});
+
+test('an outage of the broker is in the receipt of what must be durable, too', async () => {
+  const { node } = nodeWith(async () => {
+    throw new BrokerUnavailableError('down');
+  });
+  const receipt = await sendEvent(node, userChannel('ada'), event, { durable: { replicas: 1 } });
+  expect(receipt).toMatchObject({ status: 'dropped' });
+});
+
+test.each<[string, unknown]>([
+  ['no replica', { replicas: 0 }],
+  ['half a replica', { replicas: 1.5 }],
+  ['a number of them in words', { replicas: '1' }],
+  ['a number', 1],
+  ['null', null],
+])('%s is no durability: it rejects and publishes nothing', async (_name, durable) => {
+  const { node, log } = nodeWith();
+  const sending = sendEvent(node, userChannel('ada'), event, { durable } as never);
+  await expect(sending).rejects.toMatchObject({ code: 'INVALID_DURABILITY' });
+  expect(log.records).toEqual([]);
+});
+
+test('what is not kept cannot be durable', async () => {
+  const rooms = { 'fleeting:*': { history: false }, '*': { volatile: ['chat:message'] } } as const;
+  const node = new Node({ authenticate: fromToken, rooms, log: new MemoryLog() });
+  const durable = { replicas: 1 };
+  for (const sending of [
+    sendEvent(node, userChannel('ada'), event, { durable, volatile: true }),
+    sendEvent(node, roomChannel('fleeting:1'), event, { durable }),
+    sendEvent(node, roomChannel('chat:1'), event, { durable }),
+  ]) {
+    await expect(sending).rejects.toThrow(/not kept cannot be durable/);
+  }
 });

@@ -295,11 +295,11 @@ test('a grant that ends without a token is not announced: its client is asked an
 test('the server can move the end of a connection, and says so to who refreshes', async () => {
   const { client, server } = await enter(await sign(60));
   const user = { realm: { kind: 'tenant', tenantId: 'acme' }, userId: 'ada' } as const;
-  server.node.users.extend(user, Date.now() + 600_000);
+  await server.node.users.extend(user, Date.now() + 600_000);
   const { push } = await client.line((line) => line.push !== undefined);
   expect(push?.refresh).toMatchObject({ expires: true });
   expect(push?.refresh?.ttl).toBeGreaterThan(500);
-  server.node.users.extend(user, Date.now() - 10_000);
+  await server.node.users.extend(user, Date.now() - 10_000);
   expect(await client.closed()).toBe(3005);
 });
 

@@ -200,7 +200,7 @@ test('what is taken from staff ends in the support views that they have open, to
   });
   const view = await connected(server, 'view');
   const own = await connected(server, 'staff');
-  server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
+  await server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
   await server.node.users.disconnect(staff);
   for (const client of [view, own]) expect(await client.closed()).toBe(3503);
 });
@@ -211,7 +211,7 @@ test('a support view cannot be made to last longer than it was opened for', asyn
     authenticate: () => supportView(staff, 'acme', { reason: 'a ticket', durationMs: 150 }),
   });
   const view = await connected(server, 'view');
-  server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
+  await server.node.users.extend({ realm: acme, userId: 'support:root' }, null);
   expect(await view.closed()).toBe(3005);
 });
 

@@ -257,7 +257,7 @@ describe.each(stockClients)('centrifuge %s over %s', (_version, transport, make)
     await client.send({ typing: true });
     expect(await sent.promise).toEqual({ typing: true });
     const message = eventOf<{ data: unknown }>(client, 'message');
-    server.node.users.message({ realm: acme, userId: 'ada' }, '{"notice":1}');
+    await server.node.users.message({ realm: acme, userId: 'ada' }, '{"notice":1}');
     expect((await message).data).toEqual({ notice: 1 });
   });
 

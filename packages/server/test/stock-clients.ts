@@ -2,6 +2,8 @@ import { Centrifuge } from 'centrifuge';
 import { Centrifuge as Oldest } from 'centrifuge-oldest';
 import type { ClientMake, TransportName } from './harness.ts';
 
+export { Centrifuge, type SubscribedContext } from 'centrifuge';
+
 // The newest client and the oldest that is supported (docs/protocol.md) must behave alike, and so must
 // the ways to connect.
 const versions: [string, typeof Centrifuge][] = [

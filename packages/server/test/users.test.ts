@@ -133,7 +133,7 @@ test('a room that is joined during the connect comes after its reply', async () 
     await new Promise((resolve) => setImmediate(resolve));
   }
   const joining = server.node.users.joinRoom(ada, 'chat:1');
-  server.node.users.message(ada, '"too early"');
+  await server.node.users.message(ada, '"too early"');
   release.resolve();
   await joining;
   await client.line(({ push }) => push?.subscribe !== undefined);
@@ -147,7 +147,7 @@ test('a message comes to the connections of one user, on no channel', async () =
   const server = await serve();
   const client = await connected(server, 'acme/ada');
   const other = await connected(server, 'globex/ada');
-  server.node.users.message(ada, '{"notice":"hello"}');
+  await server.node.users.message(ada, '{"notice":"hello"}');
   const line = await client.line(({ push }) => push !== undefined);
   expect(line).toEqual({ push: { message: { data: { notice: 'hello' } } } });
   expect(other.lines).toHaveLength(1);
@@ -159,7 +159,7 @@ test('a user who is disconnected is told to stay away, the namesake next door st
   const other = await connected(server, 'globex/ada');
   await server.node.users.disconnect(ada);
   expect(await client.closed()).toBe(3503);
-  server.node.users.message({ realm: globex, userId: 'ada' }, '"still here"');
+  await server.node.users.message({ realm: globex, userId: 'ada' }, '"still here"');
   await other.line(({ push }) => push?.message?.data === 'still here');
 });
 
@@ -169,7 +169,7 @@ test('what is no room, no JSON line or nobody is refused', async () => {
   await expect(users.joinRoom(ada, 'tenant:globex:admins')).rejects.toThrow(TypeError);
   await expect(users.leaveRoom(ada, '@all')).rejects.toThrow(TypeError);
   await expect(users.joinRoom({ realm: acme, userId: '' }, 'chat:1')).rejects.toThrow(/anonymous/);
-  expect(() => users.message(ada, '1\n2')).toThrow(TypeError);
+  await expect(users.message(ada, '1\n2')).rejects.toThrow(TypeError);
 });
 
 test('a connection with as many subscriptions as it may have cannot be put into one more room', async () => {
@@ -216,5 +216,7 @@ test('a room that is left and joined at once is joined', async () => {
 
 test('an end that is no moment is refused', async () => {
   const server = await serve();
-  expect(() => server.node.users.extend(ada, Number.NaN)).toThrow(/milliseconds since 1970/);
+  await expect(server.node.users.extend(ada, Number.NaN)).rejects.toThrow(
+    /milliseconds since 1970/,
+  );
 });

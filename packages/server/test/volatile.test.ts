@@ -2,9 +2,9 @@ import { channelKey } from '@trunkline/contract';
 import {
   MemoryBroker,
   Node,
-  type Publication,
   type RoomRules,
   type SendEventOptions,
+  type StreamPosition,
   sealEvent,
   sendEvent,
 } from '@trunkline/server';
@@ -247,9 +247,8 @@ test('where a kept one has found no room, one behind it that is lost as well doe
   const subscriber = (id: string) => ({
     id,
     principal: { userId: 'ada', realm: acme, roles: [] },
-    deliver: ({ offset }: Publication, _epoch: string, push: unknown) => {
-      if (push === null) missed.push(offset);
-    },
+    deliver: () => {},
+    lose: ({ offset }: StreamPosition) => void missed.push(offset),
     deliverPresenceChange: () => {},
     close: () => {},
   });

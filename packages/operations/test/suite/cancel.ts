@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { ControlledWork, untilAborted } from '../controlled-work.ts';
 import { openEngine } from '../engine.ts';
 import { expectSoon } from '../expect-soon.ts';
+import { HintBus } from '../hint-bus.ts';
 import { newUser, type StoreOf } from '../store.ts';
 
 /** What becomes of an operation that somebody wants to stop. */
@@ -55,6 +56,41 @@ export function describeCancel(storeOf: StoreOf): void {
     expect(other.outlet.of(id).map(({ data }) => data.state)).toEqual(['cancelling']);
     controlled.fail(signal.reason);
     await outlet.state(id, 'cancelled');
+  });
+
+  test('from another process that gives hints it is told at once', async () => {
+    const bus = new HintBus();
+    const owner = await openEngine(storeOf(), { hints: bus.hints() });
+    const other = await openEngine(storeOf(), { hints: bus.hints() });
+    const as = newUser();
+    const since = performance.now();
+    const ids: string[] = [];
+    for (let n = 0; n < 4; n += 1) {
+      const controlled = new ControlledWork();
+      const { id } = await owner.operations.start('import', { as }, controlled.work);
+      const { signal } = await controlled.begun;
+      const aborted = new Promise((resolve) => {
+        signal.addEventListener('abort', resolve);
+      });
+      await other.operations.cancel(id, { as });
+      await aborted;
+      ids.push(id);
+    }
+    // each look by itself comes a second behind the one before
+    expect(performance.now() - since).toBeLessThan(2_000);
+    expect(bus.told).toEqual(ids);
+  });
+
+  test('a hint about nothing, or about what nobody has cancelled, does nothing', async () => {
+    const bus = new HintBus();
+    const { operations, outlet } = await openEngine(storeOf(), { hints: bus.hints() });
+    const controlled = new ControlledWork();
+    const { id } = await operations.start('import', { as: newUser() }, controlled.work);
+    const { signal } = await controlled.begun;
+    for (const hint of [id, id, 'nothing', '']) bus.hints().tell(hint);
+    controlled.succeed('done');
+    await outlet.state(id, 'succeeded');
+    expect(signal.aborted).toBe(false);
   });
 
   test('work that finishes anyway has succeeded', async () => {

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { ControlledWork } from '../controlled-work.ts';
 import { openEngine } from '../engine.ts';
 import { expectSoon } from '../expect-soon.ts';
+import { HintBus } from '../hint-bus.ts';
 import { colleagueOf, newUser, type StoreOf, sql } from '../store.ts';
 
 /** What the same key twice means. */
@@ -61,6 +62,27 @@ export function describeIdempotency(storeOf: StoreOf): void {
     controlled.succeed('this');
     expect(await running).toBe('this');
     expect(await joining).toBe('this');
+  });
+
+  test('where processes give hints, who waits for another one hears of its end at once', async () => {
+    const bus = new HintBus();
+    const [first, second] = [
+      await openEngine(storeOf(), { hints: bus.hints() }),
+      await openEngine(storeOf(), { hints: bus.hints() }),
+    ];
+    const as = newUser();
+    const since = performance.now();
+    for (let n = 0; n < 6; n += 1) {
+      const options = { as, idempotencyKey: `k-${n}` };
+      const controlled = new ControlledWork<number>();
+      const running = first.operations.run('import', options, controlled.work);
+      await controlled.begun;
+      const joining = second.operations.run('import', options, () => -1);
+      controlled.succeed(n);
+      expect(await Promise.all([running, joining])).toEqual([n, n]);
+    }
+    // each look by itself comes half a second behind the one before
+    expect(performance.now() - since).toBeLessThan(2_000);
   });
 
   test('who runs one that another process runs already gets its failure', async () => {

@@ -2,6 +2,7 @@ import { PRESENCE_CALL, TYPING_CALL } from '@trunkline/contract';
 import { protocolErrors } from '../errors.ts';
 import { sealTyping } from '../event.ts';
 import type { RpcRequest } from '../protocol/command.ts';
+import { fieldsOf } from '../protocol/json.ts';
 import { rpcReply } from '../protocol/reply.ts';
 import type { Session } from '../session.ts';
 import type { TimeBudget } from '../time-budget.ts';
@@ -93,8 +94,4 @@ function isTypingOf(data: unknown): boolean {
   const { isTyping } = fieldsOf(data);
   if (typeof isTyping !== 'boolean') throw protocolErrors.badRequest;
   return isTyping;
-}
-
-function fieldsOf(data: unknown): { readonly room?: unknown; readonly isTyping?: unknown } {
-  return typeof data === 'object' && data !== null ? data : {};
 }

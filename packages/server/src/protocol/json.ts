@@ -11,6 +11,25 @@ const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pro
 /** Text without any of these holds no forbidden key: most of it is not looked at twice. */
 const SUSPICIOUS = /"(?:__proto__|constructor|prototype)"|\\u/;
 
+/** What a text says; `undefined`: it is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Is it an object, or at least a list? */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The fields of an object; of what is none, none. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
+}
+
 /**
  * Is this text nested deeper than that? A scan, because a parser would first build it all, and what
  * it has built from 10 KB of brackets cannot be printed any more.
@@ -33,11 +52,10 @@ export function hasForbiddenKey(value: unknown, text: string, except: unknown): 
 }
 
 function holdsForbiddenKey(value: unknown, except: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (!isObject(value)) return false;
   if (Array.isArray(value)) return value.some((item) => holdsForbiddenKey(item, except));
-  const fields = value as Record<string, unknown>;
-  return Object.keys(fields).some(
-    (key) => (value !== except && FORBIDDEN.has(key)) || holdsForbiddenKey(fields[key], except),
+  return Object.keys(value).some(
+    (key) => (value !== except && FORBIDDEN.has(key)) || holdsForbiddenKey(value[key], except),
   );
 }
 

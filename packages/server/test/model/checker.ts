@@ -1,15 +1,19 @@
+import { callOrderViolations } from './call-order.ts';
 import {
   type Delivered,
   type History,
+  inWords,
   markerOf,
   type Position,
   type Published,
   type Reader,
   type Subscribed,
 } from './ledger.ts';
+import { Places } from './places.ts';
+import { PublishedIndex } from './published-index.ts';
 
-/** The promises that a history can break (reliability, section B.1). */
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7';
+/** The promises that a history can break (reliability, sections A.4 and B.1); I8 is for who plays it. */
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'P1';
 
 /** One promise that was not kept. */
 export interface Violation {
@@ -17,14 +21,35 @@ export interface Violation {
   readonly message: string;
 }
 
+/** A history whose readers are looked at one after the other: all at once may be too many. */
+export type CheckedHistory = Omit<History, 'readers'> & { readonly readers: Iterable<Reader> };
+
 /** Judges a history and knows nothing of how it came about. No violation: every promise held. */
-export function check(history: History): Violation[] {
+export function check(history: CheckedHistory): Violation[] {
   const ledger = new PublishedIndex(history.published);
+  const places = new Places();
+  for (const { channel, id, position } of history.published) {
+    if (position) places.note(channel, id, position);
+  }
+  const violations: Violation[] = [];
+  for (const reader of history.readers) {
+    notePlaces(reader, places);
+    violations.push(...checkReader(reader, ledger, history.losesUnkept));
+  }
   return [
-    ...checkFunction(history),
-    ...history.readers.flatMap((reader) => checkReader(reader, ledger, history.losesUnkept)),
+    ...places.conflicts.map((message): Violation => ({ invariant: 'I1', message })),
+    ...violations,
     ...checkFrames(history),
+    ...callOrderViolations(history.published).map(
+      (message): Violation => ({ invariant: 'P1', message }),
+    ),
   ];
+}
+
+function notePlaces({ channel, told }: Reader, places: Places): void {
+  for (const each of told) {
+    if (each.kind === 'delivered' && each.position) places.note(channel, each.id, each.position);
+  }
 }
 
 function checkReader(reader: Reader, ledger: PublishedIndex, losesUnkept: boolean): Violation[] {
@@ -54,31 +79,8 @@ function checkReader(reader: Reader, ledger: PublishedIndex, losesUnkept: boolea
   );
 }
 
-/** I1: a place in a stream holds one publication, whoever looks, and a publication has one place. */
-function checkFunction({ published, readers }: History): Violation[] {
-  const holders = new Map<string, string>();
-  const places = new Map<string, string>();
-  const violations: Violation[] = [];
-  const note = (channel: string, { id, position }: Pick<Delivered, 'id' | 'position'>) => {
-    if (!position) return;
-    const place = placeOf(channel, position);
-    const holder = holders.get(place) ?? id;
-    const home = places.get(id) ?? place;
-    holders.set(place, holder);
-    places.set(id, home);
-    if (holder !== id) add(`${place} holds ${holder} and ${id}`);
-    else if (home !== place) add(`${id} is at ${home} and at ${place}`);
-  };
-  const add = (message: string) => violations.push({ invariant: 'I1', message });
-  for (const each of published) note(each.channel, each);
-  for (const { channel, told } of readers) {
-    for (const each of told) if (each.kind === 'delivered') note(channel, each);
-  }
-  return violations;
-}
-
 /** I6 on the bytes: no frame to a tenant's session carries another's marker, in whatever place. */
-function checkFrames({ tenantIds, frames }: History): Violation[] {
+function checkFrames({ tenantIds, frames }: CheckedHistory): Violation[] {
   const markers = tenantIds.map((tenantId) => ({ tenantId, marker: markerOf(tenantId) }));
   return frames.flatMap(({ client, tenantId: own, text }) =>
     markers
@@ -177,41 +179,54 @@ function disorders(segment: Segment, reader: Reader, ledger: PublishedIndex): st
 /** What may be at a place: what is known to be there, or else one of those of unknown outcome. */
 function holdersOf(channel: string, place: Position, ledger: PublishedIndex): readonly Published[] {
   const known = ledger.at(channel, place);
-  if (known) return [known];
-  return ledger
-    .of(channel)
-    .filter(({ outcome, isVolatile }) => outcome === 'unknown' && !isVolatile);
+  return known ? [known] : ledger.unknownOf(channel);
 }
 
+/** Where there are no places, what one publisher has called comes in the order of its calls. */
 function callDisorders(delivered: readonly Delivered[], ledger: PublishedIndex): string[] {
-  const turns = delivered.map(({ id }) => ledger.turnOf(id));
-  return delivered.flatMap(({ id }, index) => {
-    const before = turns[index - 1] ?? -1;
-    return turns[index] > before || turns[index] === -1 ? [] : [`got ${id} out of turn`];
+  const last = new Map<string, number>();
+  return delivered.flatMap(({ id }) => {
+    const turn = ledger.turnOf(id);
+    if (turn === -1) return [];
+    const publisher = publisherOf(id, ledger);
+    const before = last.get(publisher) ?? -1;
+    last.set(publisher, turn);
+    return turn > before ? [] : [`got ${id} out of turn`];
   });
+}
+
+function publisherOf(id: string, ledger: PublishedIndex): string {
+  return ledger.find(id)?.publisher ?? '';
 }
 
 /** I3: what was accepted inside a segment is there, but for volatile ones. */
 function losses(segment: Segment, reader: Reader, ledger: PublishedIndex): string[] {
-  const ids = new Set(segment.delivered.map(({ id }) => id));
-  return ledger
-    .of(reader.channel)
+  const { from, delivered, end } = segment;
+  const ids = new Set(delivered.map(({ id }) => id));
+  const inside = from
+    ? ledger.between(reader.channel, from, end)
+    : unplacedInside(segment, ledger.of(reader.channel), ledger);
+  return [...inside]
     .filter((each) => each.outcome === 'accepted' && !each.isVolatile && !ids.has(each.id))
-    .filter((each) => isInside(each, segment, ledger) && !isConflated(each, segment, ledger))
+    .filter((each) => !isConflated(each, segment, ledger))
     .map(({ id, position }) => `lost ${id} at ${inWords(position)}`);
 }
 
-function isInside(
-  { id, position }: Published,
-  { from, callsBefore, delivered, end }: Segment,
+/** What was called after the segment began, and before something of the same publisher that came. */
+function unplacedInside(
+  { callsBefore, delivered }: Segment,
+  published: readonly Published[],
   ledger: PublishedIndex,
-): boolean {
-  if (!from) {
-    const turn = ledger.turnOf(id);
-    return turn >= callsBefore && delivered.some((later) => ledger.turnOf(later.id) > turn);
+): readonly Published[] {
+  const lastTurns = new Map<string, number>();
+  for (const { id } of delivered) {
+    const publisher = publisherOf(id, ledger);
+    lastTurns.set(publisher, Math.max(lastTurns.get(publisher) ?? -1, ledger.turnOf(id)));
   }
-  if (!position || position.epoch !== from.epoch) return false;
-  return position.offset > from.offset && position.offset <= end;
+  return published.filter(({ id, publisher = '' }) => {
+    const turn = ledger.turnOf(id);
+    return turn >= callsBefore && turn < (lastTurns.get(publisher) ?? -1);
+  });
 }
 
 /**
@@ -275,9 +290,7 @@ function lags(
   { channel, isLive }: Reader,
   ledger: PublishedIndex,
 ): string[] {
-  const last = ledger
-    .of(channel)
-    .findLast(({ outcome, isVolatile }) => outcome === 'accepted' && !isVolatile);
+  const last = ledger.lastOf(channel);
   if (!isLive || !last) return [];
   if (delivered.some(({ id }) => id === last.id)) return [];
   // It may have begun after the last one: by its place, or where there is none by its turn.
@@ -287,52 +300,6 @@ function lags(
   return (position ? isAtTop : beganLater)
     ? []
     : [`never got to ${last.id} at ${inWords(position)}, the last one`];
-}
-
-/** What was published, by id, by place and by channel. */
-class PublishedIndex {
-  readonly #byId: ReadonlyMap<string, Published>;
-  readonly #byPlace = new Map<string, Published>();
-  readonly #byChannel: ReadonlyMap<string, readonly Published[]>;
-  readonly #turns: ReadonlyMap<string, number>;
-
-  constructor(published: readonly Published[]) {
-    this.#byId = new Map(published.map((each) => [each.id, each]));
-    this.#byChannel = Map.groupBy(published, ({ channel }) => channel);
-    this.#turns = new Map(published.map(({ id }, turn) => [id, turn]));
-    for (const each of published) {
-      if (each.position) this.#byPlace.set(placeOf(each.channel, each.position), each);
-    }
-  }
-
-  find(id: string): Published | undefined {
-    return this.#byId.get(id);
-  }
-
-  at(channel: string, position: Position): Published | undefined {
-    return this.#byPlace.get(placeOf(channel, position));
-  }
-
-  of(channel: string): readonly Published[] {
-    return this.#byChannel.get(channel) ?? [];
-  }
-
-  isVolatile(id: string): boolean {
-    return this.find(id)?.isVolatile ?? false;
-  }
-
-  /** Its number in the order of the calls; -1 for what nobody published. */
-  turnOf(id: string): number {
-    return this.#turns.get(id) ?? -1;
-  }
-}
-
-function placeOf(channel: string, position: Position): string {
-  return `${channel} ${inWords(position)}`;
-}
-
-function inWords(position: Position | null | undefined): string {
-  return position ? `${position.epoch}/${position.offset}` : 'no place';
 }
 
 function range(from: number, to: number): number[] {

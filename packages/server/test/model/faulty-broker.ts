@@ -1,10 +1,9 @@
 import {
   type Broker,
+  type BrokerListener,
   BrokerUnavailableError,
   type ClientInfo,
   type History,
-  type OnPresenceChange,
-  type OnPublication,
   type PresenceChange,
   type PublishOptions,
   PublishTimeoutError,
@@ -18,13 +17,15 @@ import type { Fault } from './scenario.ts';
  * find out.
  */
 export class FaultyBroker implements Broker {
+  readonly isShared: boolean;
   readonly #inner: Broker;
   readonly #due = new Set<Fault>();
   /** Has it ever kept an announcement to itself? */
   hasLost = false;
 
-  constructor(inner: Broker) {
+  constructor(inner: Broker, isShared: boolean) {
     this.#inner = inner;
+    this.isShared = isShared;
   }
 
   /** The next call that this can happen to, it happens to. */
@@ -37,14 +38,14 @@ export class FaultyBroker implements Broker {
     this.#due.clear();
   }
 
-  async start(onPublication: OnPublication, onPresenceChange?: OnPresenceChange): Promise<void> {
-    await this.#inner.start((channel, publication, epoch) => {
-      if (publication.offset > 0 && this.#due.delete('lose')) {
-        this.hasLost = true;
-        return;
-      }
-      onPublication(channel, publication, epoch);
-    }, onPresenceChange);
+  async start(listener: BrokerListener): Promise<void> {
+    await this.#inner.start({
+      ...listener,
+      onPublication: (channel, publication, epoch) => {
+        if (publication.offset > 0 && this.#due.delete('lose')) this.hasLost = true;
+        else listener.onPublication(channel, publication, epoch);
+      },
+    });
   }
 
   async publish(channel: string, data: string, options: PublishOptions): Promise<StreamPosition> {
@@ -68,6 +69,11 @@ export class FaultyBroker implements Broker {
   async history(channel: string, afterOffset: number | null): Promise<History> {
     this.#breakWhenDue();
     return await this.#inner.history(channel, afterOffset);
+  }
+
+  async tops(channels: readonly string[]): Promise<readonly (StreamPosition | null)[]> {
+    this.#breakWhenDue();
+    return await this.#inner.tops(channels);
   }
 
   async broadcast(channel: string, change: PresenceChange): Promise<void> {

@@ -4,6 +4,11 @@ export interface Position {
   readonly offset: number;
 }
 
+/** A position as the checker says it. */
+export function inWords(position: Position | null | undefined): string {
+  return position ? `${position.epoch}/${position.offset}` : 'no place';
+}
+
 /** One publish, as its caller saw it; in a ledger they stand in the order of the calls. */
 export interface Published {
   readonly id: string;
@@ -19,6 +24,13 @@ export interface Published {
   readonly conflationKey?: string;
   /** Not kept, whatever the channel keeps: it may be missing, but comes once and in its turn. */
   readonly isVolatile?: boolean;
+  /** Who called, where several do: only the calls of one have an order. */
+  readonly publisher?: string;
+  /** When it was called and when it had ended, by a clock that all publishers share, milliseconds. */
+  readonly calledAt?: number;
+  readonly settledAt?: number;
+  /** It was called before under the same id and idempotency key, and comes to the same place. */
+  readonly isRepeat?: boolean;
 }
 
 /** The subscription began or came back. */

@@ -83,12 +83,13 @@ export function differences(
     channels: channels.size,
     isolationViolations: 0,
   };
-  return [
-    ...found.actors.flatMap((actor, index) =>
-      actorDifferences(model, index, actor).map((difference) => `actor ${index}: ${difference}`),
-    ),
-    ...differ('node', found.node, node),
-  ];
+  const ofActors = found.actors.flatMap((actor, index) => differencesOf(model, index, actor));
+  return [...ofActors, ...differ('node', found.node, node)];
+}
+
+/** The same of one actor. */
+export function differencesOf(model: Model, index: number, found: FoundActor): string[] {
+  return actorDifferences(model, index, found).map((difference) => `actor ${index}: ${difference}`);
 }
 
 /** Who is present where, by tenant and room: the actors' numbers. */

@@ -6,7 +6,7 @@ import { check } from './checker.ts';
 import type { History, Reader } from './ledger.ts';
 import { after, beginning, differences, type Model, presences } from './model.ts';
 import { channelTo, type Scenario, type Step } from './scenario.ts';
-import { inVirtualTime, pass, passUntil, pendingTimers } from './virtual-time.ts';
+import { inVirtualTime, pass, passUntil, passUntilDone, pendingTimers } from './virtual-time.ts';
 import { World, type WorldInit } from './world.ts';
 
 /** What a run came to. */
@@ -25,6 +25,9 @@ const MAX_REST_MS = 35_000;
 
 /** No delay of the broker, no back-off and no expiry takes longer, milliseconds. */
 const MAX_DELAY_MS = 100;
+
+/** So soon a shared broker is asked for what it has not announced, and has answered, milliseconds. */
+const MAX_LOOK_MS = 2_000;
 
 /** After so long all may be published again that is published in the end, milliseconds. */
 const REFILL_MS = 1_000;
@@ -52,7 +55,7 @@ class Play {
   }
 
   async run(steps: readonly Step[]): Promise<Outcome> {
-    await this.#world.node.start();
+    await passUntilDone(this.#world.node.start());
     for (const step of steps) {
       this.#model = after(this.#model, step);
       await this.#take(step);
@@ -172,7 +175,9 @@ class Play {
 
   /** What the server itself knows to be lost it makes good by itself, and needs no later one for it. */
   async #expectCaughtUp(): Promise<void> {
-    if (this.#world.broker.hasLost) return;
+    const { broker } = this.#world;
+    if (broker.isShared) await pass(MAX_LOOK_MS);
+    else if (broker.hasLost) return;
     for (const { client, channel, told } of this.#liveReaders()) {
       const stand = told.findLast(isPlace)?.position;
       if (!stand) continue;
@@ -218,9 +223,8 @@ class Play {
     const isEmpty = () => node.stats().connections === 0;
     await passUntil(isEmpty, MAX_REST_MS);
     const left = { ...this.#world.found(), ...this.#world.booked() };
-    const stopping = node.stop();
-    await pass(MAX_DELAY_MS);
-    await stopping;
+    await passUntilDone(node.stop());
+    await pass(MAX_DELAY_MS); // what was under way
     for (const [what, count] of Object.entries({ ...left, timers: pendingTimers() })) {
       if (count !== 0) this.#report('I8', [`${count} ${what} after all have left`]);
     }

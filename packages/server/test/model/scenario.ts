@@ -149,10 +149,13 @@ const person: fc.Arbitrary<Person> = fc.record({
   roles: fc.subarray([ADMINS]),
 });
 
-/** Scenarios of this many steps; what fails is cut down to the steps that it needs. */
-export function scenarios(stepCount: number): fc.Arbitrary<Scenario> {
+/**
+ * Scenarios of this many steps, with a cast of up to so many; what fails is cut down to the steps that it
+ * needs.
+ */
+export function scenarios(stepCount: number, maxCast = 7): fc.Arbitrary<Scenario> {
   return fc.record({
-    cast: fc.array(person, { minLength: 4, maxLength: 7 }),
+    cast: fc.array(person, { minLength: Math.ceil(maxCast / 2), maxLength: maxCast }),
     steps: new ExactlyButShrinkable(step, stepCount),
     seed: fc.nat(2 ** 31 - 1),
     maxBacklogBytes: fc.constantFrom(Infinity, 40_000),

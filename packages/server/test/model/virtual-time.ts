@@ -44,7 +44,19 @@ export async function passUntil(isSo: () => boolean, maxMs: number): Promise<boo
   return true;
 }
 
+/** Lets time pass until a work is done, and no longer than that. */
+export async function passUntilDone(work: Promise<void>): Promise<void> {
+  let isDone = false;
+  const watching = Promise.allSettled([work]).finally(() => {
+    isDone = true;
+  });
+  await passUntil(() => isDone, MAX_WORK_MS);
+  await watching;
+  await work;
+}
+
 const MAX_STRIDE_MS = 64;
+const MAX_WORK_MS = 10_000;
 
 /** Timers that have neither rung nor been cleared. */
 export function pendingTimers(): number {

@@ -7,6 +7,7 @@ import { FaultyBroker } from './faulty-broker.ts';
 import { type Frame, type History, PublisherLedger, payloadOf } from './ledger.ts';
 import { createMemorySocket, MemoryNetwork, type Visit } from './memory-socket.ts';
 import { type FoundNode, presenceKey } from './model.ts';
+import { roomRules } from './room-rules.ts';
 import { channelOf, type Person, PRESENCE_ROOMS, type Scenario, TENANT_IDS } from './scenario.ts';
 
 /** Which engine a world runs on. */
@@ -38,6 +39,7 @@ export const worldLimits: Partial<Limits> = {
   maxRecoveryBytes: 40 * KIB,
   pingIntervalMs: 2_000,
   pongTimeoutMs: 1_000,
+  gapCheckMs: 150,
   tokenLeadMs: 200,
   tokenGraceMs: TOKEN_GRACE_MS,
   publishesPerSecond: 200,
@@ -71,7 +73,8 @@ export class World {
     this.#tamper = tamper ?? ((frame) => frame);
     this.#losesUnkept = maxBacklogBytes < Infinity;
     this.app = new App(cast, random);
-    this.broker = new FaultyBroker(createBroker(engine, random));
+    // Only a broker that is far away can lose what nobody asks for before it comes again.
+    this.broker = new FaultyBroker(createBroker(engine, random), engine === 'slow');
     this.network = new MemoryNetwork({
       accept: (visit, transport) => this.#accept(visit, transport),
       onFrame: (visit, frame) => this.#write(visit, frame),
@@ -80,7 +83,7 @@ export class World {
     this.node = new Node({
       authenticate: (handshake) => this.app.authenticate(handshake),
       roomsOf: (principal) => this.app.roomsOf(principal),
-      rooms: roomRules(this.app),
+      rooms: roomRules((answer) => this.app.authorize(answer)),
       channelCompaction: true,
       limits: { ...worldLimits, maxFanOutBacklogBytes: maxBacklogBytes },
       broker: this.broker,
@@ -220,24 +223,6 @@ export class World {
     this.#frames.push({ ...actor.name, text });
     return text;
   }
-}
-
-function roomRules(app: App) {
-  return {
-    'chat:*': {
-      authorize: () => app.authorize(true),
-      presence: true,
-      publish: 'members',
-      payload: 'json',
-      delta: true,
-    },
-    'fleeting:*': { authorize: () => app.authorize(true), history: false, delta: true },
-    'ops:*': {
-      authorize: ({ roles }: { roles: readonly string[] }) =>
-        app.authorize(roles.includes('admins')),
-    },
-    'team:*': {},
-  } as const;
 }
 
 function createBroker(engine: Engine, random: () => number): Broker {
