@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
-import { seedFault } from './test/faults/faults.ts';
+import { seedFault } from './test/seeded-faults/faults.ts';
 
 const source = '@trunkline/source';
 const demoServer = fileURLToPath(new URL('./apps/demo/server/src', import.meta.url));
 
-/** Set by the stage `faults` of `npm test`: see test/faults. */
+/** Set by the stage `seeded-faults` of `npm test`: see test/seeded-faults. */
 const fault = process.env['TRUNKLINE_FAULT'];
 
 export default defineConfig({
@@ -29,7 +29,7 @@ export default defineConfig({
           include: [
             'packages/{contract,server,operations,nestjs,client}/test/**/*.test.ts',
             'apps/demo/{server,web}/test/**/*.test.ts',
-            'test/{docs,guide,isolation,operations,rooms,services}/**/*.test.ts',
+            'test/{docs,faults,guide,isolation,operations,rooms,seeded-faults,services}/**/*.test.ts',
             'bench/test/**/*.test.ts',
           ],
           exclude: ['**/*.dom.test.ts', '**/node_modules/**'],

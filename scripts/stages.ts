@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { type Fault, faults } from '../test/faults/faults.ts';
+import { type Fault, faults } from '../test/seeded-faults/faults.ts';
 import { provideChromium } from './chromium.ts';
-import { type CommandResult, runAll, runCommand } from './command.ts';
+import { type CommandOptions, type CommandResult, runAll, runCommand } from './command.ts';
 import { provideServices } from './services.ts';
 
 /** What a stage counted. A gate counts as one test. */
@@ -36,8 +36,17 @@ export const stages: readonly Stage[] = [
   gate('packages', checkPackages),
   gate('unused', () => runCommand('knip', ['--no-progress'])),
   { name: 'unit', run: runVitest },
-  { name: 'faults', run: seedFaults },
-  { name: 'browser', run: runPlaywright },
+  { name: 'seeded-faults', run: seedFaults },
+  { name: 'browser', run: (filters) => runPlaywright(filters) },
+];
+
+/** Those that take too long for every run: they run when they are asked for by name. */
+export const longStages: readonly Stage[] = [
+  {
+    name: 'cluster',
+    run: (filters) =>
+      runPlaywright(filters, { env: { DEMO: 'cluster' }, limitMs: 3 * testLimitMs }),
+  },
 ];
 
 function gate(name: string, check: () => Promise<CommandResult>): Stage {
@@ -86,13 +95,18 @@ async function runVitest(filters: readonly string[]): Promise<Outcome> {
   return countTests(result, report && countVitest(report));
 }
 
-async function runPlaywright(filters: readonly string[]): Promise<Outcome> {
+/** The cluster's tests need what a cluster needs. */
+async function runPlaywright(
+  filters: readonly string[],
+  { env = {}, limitMs = testLimitMs }: CommandOptions = {},
+): Promise<Outcome> {
+  await provideServices();
   const chromium = await provideChromium();
   if (!chromium.ok) return { passed: 0, failed: 1, skipped: 0, output: chromium.problem };
   const file = await freshReport('playwright.json');
   const result = await runCommand('playwright', ['test', '--reporter=list,json', ...filters], {
-    limitMs: testLimitMs,
-    env: { PLAYWRIGHT_JSON_OUTPUT_FILE: file },
+    limitMs,
+    env: { ...env, PLAYWRIGHT_JSON_OUTPUT_FILE: file },
   });
   const report = (await readJson(file)) as PlaywrightReport | null;
   return countTests(result, report && countPlaywright(report));
@@ -169,9 +183,15 @@ function countVitest(report: VitestReport): Counts {
 
 function missingServices({ testResults }: VitestReport): string[] {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
-  const reasons = tests.flatMap(({ status, meta }) =>
-    status === 'skipped' && meta.missing ? [meta.missing] : [],
+  return skippedBecause(
+    tests.flatMap(({ status, meta }) =>
+      status === 'skipped' && meta.missing ? [meta.missing] : [],
+    ),
   );
+}
+
+/** A line for each of the reasons. */
+function skippedBecause(reasons: readonly string[]): string[] {
   return [...Map.groupBy(reasons, (reason) => reason)].map(
     ([reason, { length }]) =>
       `SKIPPED: ${length === 1 ? '1 test' : `${length} tests`}, because ${reason}.`,
@@ -180,14 +200,33 @@ function missingServices({ testResults }: VitestReport): string[] {
 
 interface PlaywrightReport {
   stats: { expected: number; unexpected: number; flaky: number; skipped: number };
+  suites: PlaywrightSuite[];
 }
 
-function countPlaywright({ stats }: PlaywrightReport): Counts {
+interface PlaywrightSuite {
+  suites?: PlaywrightSuite[];
+  specs: { tests: { status: string; annotations: PlaywrightNote[] }[] }[];
+}
+
+interface PlaywrightNote {
+  type: string;
+  description?: string;
+}
+
+function countPlaywright({ stats, suites }: PlaywrightReport): Counts {
   return {
     passed: stats.expected + stats.flaky,
     failed: stats.unexpected,
     skipped: stats.skipped,
+    notices: skippedBecause(suites.flatMap(missingIn)),
   };
+}
+
+function missingIn({ suites = [], specs }: PlaywrightSuite): string[] {
+  const skipped = specs.flatMap(({ tests }) => tests).filter(({ status }) => status === 'skipped');
+  const notes = skipped.flatMap(({ annotations }) => annotations);
+  const own = notes.flatMap(({ type, description }) => (type === 'skip' && description) || []);
+  return [...own, ...suites.flatMap(missingIn)];
 }
 
 /** An old report must never be counted again. */

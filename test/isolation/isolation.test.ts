@@ -44,7 +44,7 @@ test(
   LIMIT_MS,
 );
 
-/** What is wrong with a run. `leaked` and `stopped` are the words that test/faults looks for. */
+/** What is wrong with a run. `leaked` and `stopped` are the words that test/seeded-faults looks for. */
 function inWords({ stopped, leaks, problems }: Outcome): readonly string[] {
   const alarm = `${stopped} deliveries were stopped by the second check: the counter must be 0`;
   return [

@@ -17,11 +17,16 @@ interface Answer {
 export const isPinned: boolean =
   availableParallelism() > 1 && spawnSync('taskset', ['-p', String(process.pid)]).status === 0;
 
-/** A fault that the tests have seeded is in these processes, too. */
-const faulty = process.env['TRUNKLINE_FAULT']
-  ? [`--import=${new URL('../faults/in-children.ts', import.meta.url).href}`]
-  : [];
-const fromSources = [process.execPath, '--conditions=@trunkline/source', ...faulty];
+/**
+ * Runs a file from the sources, with a fault in them: by default the one that the tests have seeded in
+ * themselves, if any.
+ */
+export function fromSources(fault = process.env['TRUNKLINE_FAULT']): string[] {
+  const preload = new URL('../seeded-faults/in-children.ts', import.meta.url);
+  if (fault !== undefined) preload.searchParams.set('fault', fault);
+  const faulty = fault === undefined ? [] : [`--import=${preload.href}`];
+  return [process.execPath, '--conditions=@trunkline/source', ...faulty];
+}
 
 /** What stands before a command that is to run on this core; nothing, where that cannot be chosen. */
 export function pinning(core: Core): string[] {
@@ -37,7 +42,7 @@ export class Child {
   #lastId = 0;
 
   /** Starts `file`, one of this folder or a whole URL, with the program that runs it. */
-  constructor(file: string, core: Core, program: readonly string[] = fromSources) {
+  constructor(file: string, core: Core, program: readonly string[] = fromSources()) {
     const path = fileURLToPath(new URL(file, import.meta.url));
     const [command = '', ...args]: string[] = [...pinning(core), ...program, path];
     this.#process = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -69,6 +74,11 @@ export class Child {
 
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
+  }
+
+  /** Resolves when it is gone. */
+  async exited(): Promise<void> {
+    await this.#exited;
   }
 
   /** Takes its parent away: it ends by itself, and writes what it was told to write at its end. */

@@ -20,16 +20,33 @@ interface Taken {
   readonly mark: string;
 }
 
+/** What was handed to a socket a moment ago. */
+interface Handed {
+  readonly batch: Batch;
+  readonly at: number;
+}
+
 /** Who may not get what any more, and what they got all the same. */
 export class Ledger {
   readonly offences = new Map<string, Offences>();
   readonly #taken = new Map<string, Taken[]>();
   readonly #ways = new Map<string, Set<WatchedTransport>>();
+  readonly #handed = new Map<string, Handed[]>();
+  readonly #memoryMs: number;
+  readonly #now: () => number;
 
-  /** From here on no line with that mark may go to the person. */
-  acknowledged(person: string, taken: Taken): void {
+  /** `memoryMs`: so much later it may be told when, by that clock, something was acknowledged. */
+  constructor(memoryMs = 0, now: () => number = () => performance.now()) {
+    this.#memoryMs = memoryMs;
+    this.#now = now;
+  }
+
+  /** From that moment on no line with that mark may go to the person. Default: from here on. */
+  acknowledged(person: string, taken: Taken, since = Infinity): void {
     const waiting = this.waysTo(person).map((way) => way.bytesLeft(taken.mark));
-    this.#add(taken.label, { handed: 0, waiting: waiting.reduce((sum, bytes) => sum + bytes, 0) });
+    const late = (this.#handed.get(person) ?? []).filter(({ at }) => at > since);
+    const handed = late.map(({ batch }) => bytesOf(batch, taken.mark));
+    this.#add(taken.label, { handed: sum(handed), waiting: sum(waiting) });
     this.#taken.set(person, [...(this.#taken.get(person) ?? []), taken]);
   }
 
@@ -53,10 +70,20 @@ export class Ledger {
   }
 
   handed(person: string, batch: Batch): void {
+    if (this.#memoryMs > 0) this.#remember(person, batch);
     for (const { label, mark } of this.#taken.get(person) ?? []) {
       const handed = bytesOf(batch, mark);
       if (handed > 0) this.#add(label, { handed, waiting: 0 });
     }
+  }
+
+  #remember(person: string, batch: Batch): void {
+    const at = this.#now();
+    const handed = this.#handed.get(person) ?? [];
+    const fresh = handed.findIndex((each) => each.at > at - this.#memoryMs);
+    handed.splice(0, fresh < 0 ? handed.length : fresh);
+    handed.push({ batch, at });
+    this.#handed.set(person, handed);
   }
 
   #add(label: string, { handed, waiting }: Offences): void {
@@ -138,7 +165,7 @@ class WatchedTransport implements Transport {
   bytesLeft(mark: string): number {
     if (this.#isDestroyed) return 0;
     this.#forgetWritten();
-    return this.#writes.reduce((sum, { batch }) => sum + bytesOf(batch, mark), 0);
+    return sum(this.#writes.map(({ batch }) => bytesOf(batch, mark)));
   }
 
   #note(batch: Batch): void {
@@ -170,4 +197,8 @@ function bytesOf(batch: Batch, mark: string): number {
     if (part.line.text.includes(mark)) bytes += part.line.bytes;
   }
   return bytes;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

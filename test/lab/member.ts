@@ -71,7 +71,7 @@ export class Member {
   readonly recovered = new Map<string, number>();
   token: string;
   isConnected = false;
-  readonly #url: string;
+  readonly #urls: readonly string[];
   readonly #person: Person;
   readonly #tally: Tally;
   readonly #positions = new Map<string, Position>();
@@ -82,9 +82,11 @@ export class Member {
   /** Between two pieces that it reads; `null`: it does not read. */
   #pauseMs: number | null = 0;
   #lastId = 0;
+  #turn: number;
 
-  constructor(url: string, person: Person, tally: Tally) {
-    this.#url = url;
+  constructor(urls: readonly string[], person: Person, tally: Tally) {
+    this.#urls = urls;
+    this.#turn = person.user;
     this.#person = person;
     this.#tally = tally;
     this.token = newToken(person);
@@ -141,7 +143,9 @@ export class Member {
   }
 
   async #connectOnce(): Promise<{ code: number; chat: number }> {
-    const socket = new RawSocket(this.#url, { onText: (text) => this.#read(socket, text) });
+    const url = this.#urls[this.#turn % this.#urls.length] ?? '';
+    this.#turn += 1;
+    const socket = new RawSocket(url, { onText: (text) => this.#read(socket, text) });
     this.#socket = socket;
     this.#pauseMs = 0;
     socket.tcp.on('data', () => this.#rest(socket));

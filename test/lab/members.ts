@@ -17,7 +17,8 @@ import { Member, type Tally } from './member.ts';
 
 /** Whom to open, and where. */
 export interface MembersOptions {
-  readonly url: string;
+  /** One for each node. */
+  readonly urls: readonly string[];
   readonly users: number;
   readonly lazyUsers: number;
 }
@@ -77,14 +78,14 @@ const tally = newTally();
 /** Of those that are behind. */
 const lazyTally = newTally();
 const tabs = new Map<string, Member[]>();
-let url = '';
+let urls: readonly string[] = [];
 
 const nameOf = ({ tenant, user }: Person) => `${tenant}/u${user}`;
 const now = () => performance.timeOrigin + performance.now();
 const tabsFor = (person: Person) => tabs.get(nameOf(person)) ?? [];
 
 async function open(options: MembersOptions): Promise<number> {
-  url = options.url;
+  urls = options.urls;
   const people = [
     ...TENANTS.flatMap((tenant) => peopleOf(tenant, options.users)),
     ...peopleOf(LAZY, options.lazyUsers),
@@ -105,7 +106,7 @@ function newTally(): Tally {
 }
 
 function newMember(person: Person): Member {
-  return new Member(url, person, person.tenant === LAZY ? lazyTally : tally);
+  return new Member(urls, person, person.tenant === LAZY ? lazyTally : tally);
 }
 
 function peopleOf(tenant: string, count: number): Person[] {

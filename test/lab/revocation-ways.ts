@@ -7,8 +7,9 @@ import type { Acknowledgement } from './revoker.ts';
 
 /** Who plays. */
 export interface Scene {
-  readonly server: Child;
-  readonly members: Child;
+  /** One node, or who speaks for several. */
+  readonly server: Pick<Child, 'ask'>;
+  readonly members: Pick<Child, 'ask'>;
   readonly random: () => number;
 }
 

@@ -4,6 +4,7 @@ import { LAZY, TENANTS } from './cast.ts';
 import { Child } from './child.ts';
 import type { MembersReport } from './members.ts';
 import { count, mib, ms, type Section, tally } from './report.ts';
+import { deckOf, labelOf, playLane } from './revocation-deck.ts';
 import { type Outcome, type Scene, type Way, ways } from './revocation-ways.ts';
 import type { RevokerReport } from './revoker.ts';
 import type { Effort } from './siege.ts';
@@ -13,8 +14,6 @@ const USERS = 60;
 const FEWEST_USERS = 12;
 const LAZY_USERS = 12;
 const PER_SECOND = 500;
-/** So many at once in each tenant. */
-const AT_ONCE = 3;
 const P99_MS = 1_000;
 const MOST_MS = 5_000;
 /** What those may get who try again. */
@@ -32,19 +31,17 @@ const REFUSALS = new Set([
  * also from those that are away and come back to recover, and from those that are behind.
  */
 export async function revocation({ scale, seed }: Effort): Promise<Section> {
-  const scene: Scene = {
-    server: new Child('revoker.ts', 'server'),
-    members: new Child('members.ts', 'others'),
-    random: seeded(seed),
-  };
+  const server = new Child('revoker.ts', 'server');
+  const members = new Child('members.ts', 'others');
+  const scene: Scene = { server, members, random: seeded(seed) };
   try {
     const users = Math.max(FEWEST_USERS, Math.round(USERS * scale));
     const cast: Cast = { users, lazyUsers: LAZY_USERS };
-    const url = await scene.server.ask<string>('start', { ...cast, perSecond: PER_SECOND, seed });
-    const connections = await scene.members.ask<number>('open', { ...cast, url });
+    const url = await server.ask<string>('start', { ...cast, perSecond: PER_SECOND, seed });
+    const connections = await members.ask<number>('open', { ...cast, urls: [url] });
     return sectionOf({ ...(await play(scene, cast, scale)), users, connections });
   } finally {
-    await Promise.all([scene.server.kill(), scene.members.kill()]);
+    await Promise.all([server.kill(), members.kill()]);
   }
 }
 
@@ -66,16 +63,10 @@ interface Story {
 
 type Played = Omit<Story, 'users' | 'connections'>;
 
-/** One card of the deck: the n-th time of a way. */
-interface Card {
-  readonly way: Way;
-  readonly n: number;
-}
-
 async function play({ server, ...others }: Scene, cast: Cast, scale: number): Promise<Played> {
   const scene = { server, ...others };
   const outcomes = new Map<Way, Outcome[]>(ways.map((way) => [way, []]));
-  const deck = deckOf(scene.random, scale);
+  const deck = deckOf(ways, scene.random, scale);
   const begin = performance.now();
   const before = await server.ask<RevokerReport>('report');
   const lanes = TENANTS.map(async (tenant, at) => {
@@ -95,47 +86,6 @@ async function play({ server, ...others }: Scene, cast: Cast, scale: number): Pr
     server: await server.ask<RevokerReport>('report'),
     felt: await others.members.ask<MembersReport>('report', numbers),
   };
-}
-
-/** Every way as often as it is to be played, in random order. */
-function deckOf(random: () => number, scale: number): Card[] {
-  const cards = ways.flatMap((way) =>
-    Array.from({ length: Math.ceil(way.times * scale) }, (_, n) => ({ way, n })),
-  );
-  return cards
-    .map((card) => ({ card, at: random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ card }) => card);
-}
-
-/** In one tenant: some at a time, of different people; a whole tenant alone. */
-async function playLane(
-  scene: Scene,
-  { tenant, users }: { tenant: string; users: number },
-  hand: readonly Card[],
-  outcomes: ReadonlyMap<Way, Outcome[]>,
-): Promise<void> {
-  const running = new Map<number, Promise<void>>();
-  for (const { way, n } of hand) {
-    const kind = way.kinds[n % way.kinds.length] ?? 'user';
-    if (kind === 'tenant') await Promise.all(running.values());
-    while (running.size >= AT_ONCE) await Promise.race(running.values());
-    let user = Math.floor(scene.random() * users);
-    while (running.has(user)) user = (user + 1) % users;
-    const concern = { label: labelOf(way, kind), person: { tenant, user }, kind };
-    const playing = (async () => {
-      const outcome = await way.run(scene, concern);
-      outcomes.get(way)?.push(outcome);
-      running.delete(user);
-    })();
-    running.set(user, playing);
-    if (kind === 'tenant') await playing;
-  }
-  await Promise.all(running.values());
-}
-
-function labelOf({ label }: Way, kind: string): string {
-  return `${label} (${kind})`;
 }
 
 function sectionOf(story: Story): Section {

@@ -4,15 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Authenticate,
-  disconnects,
-  Node,
-  type Principal,
-  type Reauthorize,
-  type RoomRules,
-  type UserAddress,
-} from '@trunkline/server';
+import { disconnects, Node } from '@trunkline/server';
 import { attachWith } from '@trunkline/server/testing';
 import { seeded } from '../../packages/server/test/seeded.ts';
 import {
@@ -28,6 +20,17 @@ import {
 } from './cast.ts';
 import { answer } from './child.ts';
 import { Ledger, type Offences, WatchedSession } from './ledger.ts';
+import {
+  addressOf,
+  channelOfKey,
+  giveBack,
+  markOfTaken,
+  nameOf,
+  people,
+  RevocableApp,
+  takeFrom,
+  wireAtRandom,
+} from './revocable.ts';
 
 /** How large the cast is. */
 export interface RevokerOptions {
@@ -73,17 +76,15 @@ export interface Filling {
   readonly isQueued: boolean;
 }
 
-const HOOK_MS = 5;
 const BYTES = 150;
 const LARGE_BYTES = 16_000;
 const QUEUED = 200;
 const MOST = 2_000;
 
-/** The app's memory of what it has taken: `t0/u1 chat:0`. */
-const taken = new Set<string>();
 const numbers = new Map<string, number>();
 const ledger = new Ledger();
 let random = seeded(1);
+let app = new RevocableApp(random);
 let node: Node | null = null;
 let usersOfTenant = 0;
 let published = 0;
@@ -92,61 +93,12 @@ let uncaught = 0;
 process.on('uncaughtException', () => (uncaught += 1));
 process.on('unhandledRejection', () => (uncaught += 1));
 
-const nameOf = ({ tenant, user }: Person) => `${tenant}/u${user}`;
-const addressOf = ({ tenant, user }: Person): UserAddress => ({
-  realm: { kind: 'tenant', tenantId: tenant },
-  userId: `u${user}`,
-});
-
-/** An answer of the app's database: what was so when it was asked, a moment later. */
-async function late<T>(value: T): Promise<T> {
-  await sleep(random() * HOOK_MS);
-  return value;
-}
-
-function personOf({ realm, userId }: Principal): Person {
-  const tenant = realm.kind === 'tenant' ? realm.tenantId : '';
-  return { tenant, user: Number(userId.slice(1)) };
-}
-
-function rolesOf(person: Person): string[] {
-  const { role } = channelsOf(person);
-  return taken.has(`${nameOf(person)} ${role}`) ? [] : [role.slice('@role:'.length)];
-}
-
-const rooms: RoomRules = {
-  'chat:*': {
-    authorize: async (principal, room) => {
-      const person = personOf(principal);
-      const isTaken = taken.has(`${nameOf(person)} ${room}`);
-      return await late(!isTaken && room === channelsOf(person).chat);
-    },
-  },
-  'team:*': {},
-};
-
-/** Reads `tenant/user@issuedAt`. */
-const authenticate: Authenticate = async ({ token = '' }) => {
-  const [, tenantId = '', user, issuedAt] = /^(\w+)\/u(\d+)@(\d+)$/.exec(token) ?? [];
-  if (tenantId === '') return null;
-  const person = { tenant: tenantId, user: Number(user) };
-  return await late({
-    ...addressOf(person),
-    roles: rolesOf(person),
-    issuedAt: Number(issuedAt),
-  });
-};
-
-const reauthorize: Reauthorize = async (principal) =>
-  await late({ ...principal, roles: rolesOf(personOf(principal)) });
-
 async function start({ users, lazyUsers, perSecond, seed }: RevokerOptions): Promise<string> {
   random = seeded(seed);
+  app = new RevocableApp(random);
   usersOfTenant = users;
   node = new Node({
-    authenticate,
-    reauthorize,
-    rooms,
+    ...app.options,
     limits: { maxQueuedBytes: 4 * 1024 * 1024 },
     limitsFor: (tenantId) => (tenantId === LAZY ? unhurried : undefined),
     log: { info: () => {}, warn: () => {}, error: () => {} },
@@ -171,10 +123,6 @@ const unhurried = {
   fanOutBurstBytes: Infinity,
 };
 
-function people(tenant: string, count: number): Person[] {
-  return Array.from({ length: count }, (_, user) => ({ tenant, user }));
-}
-
 async function putIntoTeams({ users }: Node, all: readonly Person[]): Promise<void> {
   for (const person of all) await users.joinRoom(addressOf(person), channelsOf(person).team);
 }
@@ -188,32 +136,17 @@ async function publishSteadily(users: number, perSecond: number): Promise<void> 
     if (waitMs > 0) await sleep(Math.ceil(waitMs));
     const tenant = TENANTS[Math.floor(random() * TENANTS.length)] ?? '';
     const person = { tenant, user: Math.floor(random() * users) };
-    publish(keyOf(person, wireAtRandom(person)), BYTES);
+    publish(keyOf(person, wireAtRandom(person, random)), BYTES);
     published += 1;
   }
-}
-
-function wireAtRandom(person: Person): string {
-  const { role, team, chat } = channelsOf(person);
-  const shares = [role, role, role, team, team, team, chat, chat, chat, '@user', '@user', '@all'];
-  return shares[Math.floor(random() * shares.length)] ?? '@all';
 }
 
 /** The next one of a channel, by its key in this experiment. */
 function publish(key: string, bytes: number): void {
   const n = (numbers.get(key) ?? 0) + 1;
   numbers.set(key, n);
-  const [tenantId = '', name = '', userId = ''] = key.split('/');
-  const channel = { realm: { kind: 'tenant', tenantId }, target: targetOf(name, userId) } as const;
   const data = `{${markOf(key)},"n":${n},"filler":"${'x'.repeat(bytes)}"}`;
-  void node?.publish(channel, data);
-}
-
-function targetOf(name: string, userId: string) {
-  if (name === '@all') return { kind: 'all' } as const;
-  if (name === '@user') return { kind: 'user', userId } as const;
-  if (name.startsWith('@role:')) return { kind: 'role', role: name.slice(6) } as const;
-  return { kind: 'room', room: name } as const;
+  void node?.publish(channelOfKey(key), data);
 }
 
 /**
@@ -228,43 +161,23 @@ async function revoke({ person, kind, label }: Revocation): Promise<Acknowledgem
   const ways = ledger.waysTo(nameOf(person));
   const behindBytes = ways.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
   for (const key of new Set([...keys, keyOf(person, '@user')])) publish(key, BYTES);
-  if (wire !== null) taken.add(`${nameOf(person)} ${wire}`);
+  app.take(person, wire);
   const begin = performance.now();
-  await call(kind, person);
+  if (node) await takeFrom(node, kind, person);
   const latencyMs = performance.now() - begin;
   const at = performance.timeOrigin + performance.now();
-  const mark = wire === null ? allOf(person) : markOf(keyOf(person, wire));
+  const mark = markOfTaken(kind, person);
   const marks = Object.fromEntries([...numbers].filter(([key]) => isTaken(key)));
   for (const name of concerned(kind, person)) ledger.acknowledged(name, { label, mark });
   for (const key of keys) publish(key, BYTES);
   return { latencyMs, at, marks, behindBytes };
 }
 
-async function call(kind: Kind, person: Person): Promise<void> {
-  if (!node) throw new Error('it has not been started');
-  const { users } = node;
-  const address = addressOf(person);
-  const { team, chat } = channelsOf(person);
-  if (kind === 'joined room') await users.leaveRoom(address, team);
-  else if (kind === 'asked room') await users.leaveRoom(address, chat);
-  else if (kind === 'user') await users.disconnect(address);
-  else if (kind === 'tenant') await users.disconnectRealm(address.realm);
-  else await users.refreshPermissions(address);
-}
-
 /** Gives it back. */
 async function give({ person, kind }: Revocation): Promise<void> {
-  const wire = takenBy(kind, person);
-  const mark = wire === null ? allOf(person) : markOf(keyOf(person, wire));
-  for (const name of concerned(kind, person)) ledger.given(name, mark);
-  if (wire !== null) taken.delete(`${nameOf(person)} ${wire}`);
-  if (kind === 'joined room') await node?.users.joinRoom(addressOf(person), wire ?? '');
-  if (kind === 'role') await node?.users.refreshPermissions(addressOf(person));
-}
-
-/** In everything that is of the person's tenant. */
-function allOf({ tenant }: Person): string {
-  return `"c":"${tenant}/`;
+  for (const name of concerned(kind, person)) ledger.given(name, markOfTaken(kind, person));
+  app.give(person, takenBy(kind, person));
+  if (node) await giveBack(node, kind, person);
 }
 
 function concerned(kind: Kind, person: Person): string[] {

@@ -1,18 +1,23 @@
 // Faults that were seen to slip through other servers' test suites. `npm test` seeds each one on purpose
-// and looks whether ours notice: the stage `faults` runs the named tests with the fault in place.
+// and looks whether ours notice: the stage `seeded-faults` runs the named tests with the fault in place.
+import { labFaults } from './lab-faults.ts';
 
 /** A piece of the source, and what stands there instead. */
-interface Change {
+export interface Change {
   /** Below `packages`. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
 }
 
-/** A fault: what is wrong in the source while it is seeded. */
-export interface Fault {
+/** What is wrong in the source while it is seeded. */
+export interface SeededFault {
   readonly name: string;
   readonly changes: readonly Change[];
+}
+
+/** A fault of the stage: our tests must notice it. */
+export interface Fault extends SeededFault {
   /** The test files at least one of which must fail. */
   readonly caughtBy: readonly string[];
   /** What the failure must say: not every failure has understood what is wrong. Default: anything. */
@@ -60,12 +65,34 @@ export const faults: readonly Fault[] = [
     name: 'epoch ignored on recovery',
     changes: [
       {
-        file: 'server/src/recovery.ts',
+        file: 'server/src/unbroken.ts',
         find: "if (epoch !== '' && epoch !== top.epoch) return false;",
         replace: 'void epoch;',
       },
     ],
     caughtBy: ['packages/server/test/recovery.test.ts'],
+  },
+  {
+    name: 'nobody looks for what was lost before a silence',
+    changes: [
+      {
+        file: 'server/src/gap-repair.ts',
+        find: 'if (this.#options.broker.isShared) this.#schedule(this.#options.checkMs);',
+        replace: '',
+      },
+    ],
+    caughtBy: ['packages/server/test/gap-repair.test.ts'],
+  },
+  {
+    name: 'a node that was cut off delivers before it has heard of revocations',
+    changes: [
+      {
+        file: 'server/src/cluster/cluster.ts',
+        find: 'return !this.#broker.isShared || this.#nodes.isCounted;',
+        replace: 'return true;',
+      },
+    ],
+    caughtBy: ['packages/server/test/users-across-nodes.test.ts'],
   },
   {
     name: 'recovered reply with the top offset',
@@ -187,7 +214,7 @@ interface SourcePlugin {
 
 /** A plugin that puts the named fault into the source; without a name it changes nothing. */
 export function seedFault(name: string | undefined): SourcePlugin {
-  const fault = faults.find((candidate) => candidate.name === name);
+  const fault = [...faults, ...labFaults].find((candidate) => candidate.name === name);
   if (name !== undefined && !fault) throw new Error(`There is no fault called '${name}'`);
   return {
     name: 'seed-fault',

@@ -2,7 +2,7 @@
 import { registerHooks } from 'node:module';
 import { seedFault } from './faults.ts';
 
-const plugin = seedFault(process.env['TRUNKLINE_FAULT']);
+const plugin = seedFault(new URL(import.meta.url).searchParams.get('fault') ?? undefined);
 
 registerHooks({
   load: (url, context, nextLoad) => {

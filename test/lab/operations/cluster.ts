@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { lastingPort } from '../../services/lasting-port.ts';
 import { Child, type Core } from '../child.ts';
 import type { Order, StoredRow } from './cast.ts';
@@ -75,18 +74,4 @@ export function newPages(cores: Cores): Child {
 
 function coreOf(core: Core, cores: Cores): Core {
   return cores === 'own' ? core : 'any';
-}
-
-/** Looks again and again until it is so; `false`: it has not come to that in time. */
-export async function comesTrue(
-  limitMs: number,
-  isSo: () => Promise<boolean>,
-  everyMs = 100,
-): Promise<boolean> {
-  const begin = performance.now();
-  while (!(await isSo())) {
-    if (performance.now() - begin > limitMs) return false;
-    await sleep(everyMs);
-  }
-  return true;
 }

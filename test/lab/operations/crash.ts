@@ -1,8 +1,9 @@
 import { isTerminal, type OperationState } from '@trunkline/contract';
 import { seeded } from '../../../packages/server/test/seeded.ts';
+import { comesTrue } from '../../comes-true.ts';
 import type { Child } from '../child.ts';
 import { now, type Order, type Person, type StoredRow } from './cast.ts';
-import { type Cores, comesTrue, LabServer, newPages } from './cluster.ts';
+import { type Cores, LabServer, newPages } from './cluster.ts';
 import { endsOf, offencesOf } from './history.ts';
 import type { Comparison, PagesReport, ToastCheck } from './pages.ts';
 import type { Ground } from './store.ts';

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isTerminal, type OperationState } from '@trunkline/contract';
+import { comesTrue } from '../../comes-true.ts';
 import type { PostgresServer } from '../../services/postgres.ts';
 import { createDatabase } from '../../services/postgres-database.ts';
 import type { Child } from '../child.ts';
 import type { Order, Person, StoredRow } from './cast.ts';
-import { type Cores, comesTrue, LabServer, newPages } from './cluster.ts';
+import { type Cores, LabServer, newPages } from './cluster.ts';
 import { endsOf, offencesOf } from './history.ts';
 import type { Comparison, PagesReport } from './pages.ts';
 import { type Moment, type RunOrder, type RunOutcome, typeOf } from './runs.ts';
