@@ -1,7 +1,8 @@
 // `npm run nightly`: the long tiers, in the order in which they are worth knowing. The model test plays
 // 2,000 scenarios of 200 steps on each broker; the isolation test checks ten million deliveries; a PGlite is
 // killed 50 times while it writes, and operations play 1,000 scenarios on each database; the lab attacks,
-// starves, drains and storms a server.
+// starves, drains and storms a server; the fault lab breaks each part of a system of nodes; the browser tests
+// run against two nodes behind nginx.
 import { spawnSync } from 'node:child_process';
 
 const tiers: readonly (readonly [command: string, args: readonly string[]])[] = [
@@ -9,6 +10,8 @@ const tiers: readonly (readonly [command: string, args: readonly string[]])[] = 
   ['vitest', ['run', 'test/isolation/isolation.test.ts']],
   ['vitest', ['run', ...['pglite.kill', 'pglite.model', 'postgres.model'].map(ofOperations)]],
   ['node', ['--conditions=@trunkline/source', 'test/lab/main.ts']],
+  ['node', ['--conditions=@trunkline/source', 'test/faults/main.ts']],
+  ['node', ['scripts/test.ts', '--only', 'cluster']],
 ];
 
 function ofOperations(name: string): string {

@@ -1,3 +1,4 @@
+import { findNginx } from '../test/services/nginx.ts';
 import { findPostgres } from '../test/services/postgres.ts';
 import { findRedis } from '../test/services/redis.ts';
 import { canInstallPackages, installPackage } from './debian.ts';
@@ -5,13 +6,14 @@ import { canInstallPackages, installPackage } from './debian.ts';
 const services = [
   { name: 'Postgres', find: findPostgres, package: 'postgresql' },
   { name: 'Redis', find: findRedis, package: 'redis-server' },
+  { name: 'nginx', find: findNginx, package: 'nginx' },
 ];
 
 let provided: Promise<void> | undefined;
 
 /**
- * Sees to it, as root on Debian and its kin, that the tests find a Postgres and a Redis. Where it
- * cannot, the tests that need one are skipped, and the summary says so. It tries that once a run.
+ * Sees to it, as root on Debian and its kin, that the tests find a Postgres, a Redis and an nginx. Where
+ * it cannot, the tests that need one are skipped, and the summary says so. It tries that once a run.
  */
 export function provideServices(): Promise<void> {
   provided ??= installMissing();

@@ -1,7 +1,7 @@
 // `npm test`: every check of the repository, one line each; the last line is the result.
 // `npm test -- --only unit packages/server` runs one stage, the words behind it are its filters.
 import { killRunning } from './command.ts';
-import { type Outcome, type Stage, stages } from './stages.ts';
+import { longStages, type Outcome, type Stage, stages } from './stages.ts';
 
 const { chosen, filters } = readArguments(process.argv.slice(2));
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -61,9 +61,10 @@ function summary({ passed, failed, skipped }: Omit<Outcome, 'output'>): string {
 function readArguments(args: readonly string[]): { chosen: readonly Stage[]; filters: string[] } {
   const [option, name, ...rest] = args;
   if (option === undefined) return { chosen: stages, filters: [] };
-  const stage = stages.find((candidate) => candidate.name === name);
+  const all = [...stages, ...longStages];
+  const stage = all.find((candidate) => candidate.name === name);
   if (option === '--only' && stage) return { chosen: [stage], filters: rest };
-  const names = stages.map((candidate) => candidate.name).join(', ');
+  const names = all.map((candidate) => candidate.name).join(', ');
   console.error(`Usage: npm test -- [--only <stage> [filters …]]\nStages: ${names}`);
   process.exit(2);
 }

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { pipeline } from 'node:stream';
 
 /** A proxy of before WebSockets: it passes requests and answers on as they come, and no upgrade. */
 export interface OldProxy {
@@ -66,7 +67,7 @@ function pass(request: IncomingMessage, response: ServerResponse, port: number):
   forwarded.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     response.flushHeaders();
-    answer.pipe(response);
+    pipeline(answer, response, () => {}); // a stream that breaks off is broken on this side, too
   });
   forwarded.on('error', () => response.destroy());
   response.on('close', () => forwarded.destroy());

@@ -24,6 +24,7 @@ import { DatabaseModule } from './infrastructure/database/database.module.ts';
 import { Database } from './infrastructure/database/database.ts';
 import { operationsOptions } from './infrastructure/operations/operations-options.ts';
 import { WebSocketModule } from './infrastructure/websocket/websocket.module.ts';
+import { webSocketOptions } from './infrastructure/websocket/websocket-options.ts';
 import { PlatformModule } from './platform/platform.module.ts';
 import { ProductsModule } from './products/products.module.ts';
 import { UsersModule } from './users/users.module.ts';
@@ -45,7 +46,6 @@ class EnvironmentModule {
 @Module({})
 export class AppModule {
   static forRoot(environment: Environment, database: Database): DynamicModule {
-    const { MONITORING_PORT } = environment;
     return {
       module: AppModule,
       imports: [
@@ -61,13 +61,11 @@ export class AppModule {
             reauthorize: (principal) => auth.reauthorize(principal),
             roomsOf: (principal) => chatRooms.of(principal),
             audit,
-            // Ctrl-C must not take the default's 25 s.
-            drain: { waitMs: 0, spreadMs: 1000, deadlineMs: 4000 },
-            ...(MONITORING_PORT === undefined ? {} : { monitoring: { port: MONITORING_PORT } }),
+            ...webSocketOptions(environment),
           }),
         }),
         OperationsModule.forRootAsync({
-          inject: [Database],
+          inject: [Database, ENVIRONMENT],
           useFactory: operationsOptions,
           http: { path: 'api/operations' },
         }),

@@ -1,17 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { INestApplication, LogLevel, NestApplicationOptions } from '@nestjs/common';
+import type { INestApplication, NestApplicationOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
+import { DemoLogger } from './demo-logger.ts';
 import type { Environment } from './environment.ts';
 import type { Database } from './infrastructure/database/database.ts';
+import { stops } from './stops.ts';
 
 // A CSV of 20 MB is refused by the import, with a text that helps: it must come that far.
 const BODY_LIMIT = 32 * 1024 * 1024;
-
-/** Nest's account of its own start is not for whoever just wants to see the demo. */
-export const LOG_LEVELS: readonly LogLevel[] = ['warn', 'error', 'fatal'];
 
 const headers = {
   // The same path has other answers for other users, and in other tenants: nobody keeps them. Files
@@ -40,35 +39,41 @@ export async function createApp(
   const isFastify = environment.HTTP_ADAPTER === 'fastify';
   const app = await (isFastify ? createOnFastify : createOnExpress)(
     AppModule.forRoot(environment, database),
+    environment,
   );
+  const server = app.getHttpServer() as Server;
   app.use((_request: IncomingMessage, response: ServerResponse, next: () => void) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    // A server that is being closed waits for connections until nothing more comes on them.
+    if (!server.listening) response.setHeader('connection', 'close');
     next();
   });
-  limitRequestTimes(app.getHttpServer() as Server);
+  limitRequestTimes(server);
   return app;
 }
 
 type Root = ReturnType<typeof AppModule.forRoot>;
 
-// Only JSON is parsed, because no form of another site can send it. Keep-alive connections are cut
-// on shutdown: waiting for browsers to let go takes longer than anybody waits after Ctrl-C.
+// Only JSON is parsed, because no form of another site can send it.
 const options: NestApplicationOptions = {
   bodyParser: false,
   abortOnError: false,
-  forceCloseConnections: true,
-  logger: [...LOG_LEVELS],
+  logger: new DemoLogger(),
 };
 
-async function createOnExpress(root: Root): Promise<INestApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter(), options);
+async function createOnExpress(root: Root, environment: Environment): Promise<INestApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter(), {
+    ...options,
+    forceCloseConnections: stops[environment.DRAIN].cutsRequests,
+  });
   app.disable('x-powered-by');
   app.useBodyParser('json', { limit: BODY_LIMIT });
   return app;
 }
 
-async function createOnFastify(root: Root): Promise<INestApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT, forceCloseConnections: true });
+async function createOnFastify(root: Root, environment: Environment): Promise<INestApplication> {
+  const forceCloseConnections = stops[environment.DRAIN].cutsRequests || 'idle';
+  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT, forceCloseConnections });
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, options);
   const fastify = adapter.getInstance();
   const parseJson = fastify.getDefaultJsonParser('error', 'error');

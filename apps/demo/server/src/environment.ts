@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { addressBehind } from '@trunkline/server';
 import { z } from 'zod';
 import { rootFolder } from './folders.ts';
 
@@ -17,18 +18,37 @@ const wholeNumber = (name: string, max: number) =>
     .min(0)
     .max(max);
 
+/** `10.0.0.0/8, loopback` as a list. */
+const addresses = z
+  .string()
+  .transform((text) => text.split(',').map((address) => address.trim()))
+  .refine(areAddresses, {
+    error: 'must be addresses or networks with commas between them, like 10.0.0.0/8,127.0.0.1',
+  });
+
 const schema = z.object({
   /** Where the server listens; 0 takes any free port. */
   PORT: wholeNumber('PORT', 65_535).default(3000),
   /** Which network interface; default: all of them. */
   HOST: z.string().optional(),
-  /** Where the embedded database and the mails are kept. */
+  /** Where the embedded database, files and mails are kept. Several nodes share the folder. */
   DATA_DIR: z
     .string()
     .default(join(rootFolder, '.data'))
     .transform((folder) => resolve(folder)),
   /** Postgres instead of the embedded database. */
   DATABASE_URL: url(/^postgres(ql)?$/, 'postgres://user:password@localhost:5432/demo'),
+  /** What several nodes share, beside a Postgres and `DATA_DIR`; without it this node is alone. */
+  REDIS_URL: url(/^rediss?$/, 'redis://:password@localhost:6379'),
+  /** What its keys in Redis begin with: another one for each environment of a Redis. */
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, { error: 'must be up to 64 letters, digits, dots, _ and -' })
+    .default('trunkline-demo'),
+  /** Proxies whose `X-Forwarded-For` counts. */
+  TRUSTED_PROXIES: addresses.optional(),
+  /** How a stop goes: at once, for whoever pressed Ctrl-C, or as deploys behind a balancer need it. */
+  DRAIN: z.enum(['quick', 'deploy'], { error: 'must be quick or deploy' }).default('quick'),
   /** Sends the welcome mails; without it they are written to `DATA_DIR/mail`. */
   SMTP_URL: url(/^smtps?$/, 'smtp://user:password@localhost:587'),
   /** Waits so many milliseconds after each batch of an import or an export, to make its progress visible. */
@@ -65,4 +85,13 @@ export function readEnvironment(variables: Record<string, string | undefined>): 
     return `${name} ${message}, got ${JSON.stringify(variables[name])}`;
   });
   throw new EnvironmentError(problems.join('\n'));
+}
+
+function areAddresses(list: readonly string[]): boolean {
+  try {
+    addressBehind(list);
+    return true;
+  } catch {
+    return false;
+  }
 }

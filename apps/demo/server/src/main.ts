@@ -3,15 +3,13 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { INestApplication } from '@nestjs/common';
-import { createApp, LOG_LEVELS } from './create-app.ts';
+import { createApp } from './create-app.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { type Database, openDatabase } from './infrastructure/database/database.ts';
 import { addDemoData } from './infrastructure/database/demo-data.ts';
 import { explain } from './start-error.ts';
+import { stops } from './stops.ts';
 import { welcome } from './welcome.ts';
-
-/** Somebody who pressed Ctrl-C waits no longer than this. */
-const SHUTDOWN_LIMIT_MS = 4_900;
 
 try {
   await start(readEnvironment(process.env));
@@ -23,21 +21,18 @@ try {
 async function start(environment: Environment): Promise<void> {
   const database = await open(environment);
   const app = await createApp(environment, database);
-  stopOnSignals(app);
+  stopOnSignals(app, environment);
   const port = await listen(app, environment);
   console.log(welcome(port, environment));
 }
 
 async function listen(app: INestApplication, { PORT, HOST }: Environment): Promise<number> {
-  // Nest prints the error as well as throwing it; we say it in words of our own.
-  app.useLogger(false);
   try {
     await app.listen(PORT, HOST ?? everyInterface());
   } catch (error) {
     await app.close();
     throw error;
   }
-  app.useLogger([...LOG_LEVELS]);
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
   return port;
 }
@@ -56,7 +51,7 @@ function everyInterface(): string {
   return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0';
 }
 
-function stopOnSignals(app: INestApplication): void {
+function stopOnSignals(app: INestApplication, { DRAIN }: Environment): void {
   // Nest would raise the signal again and end with 130; a stop that was asked for is no failure.
   app.enableShutdownHooks(['SIGINT', 'SIGTERM'], { useProcessExit: true });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -65,7 +60,7 @@ function stopOnSignals(app: INestApplication): void {
       setTimeout(() => {
         console.error('Stopped hard: not everything ended in time.');
         process.exit(1);
-      }, SHUTDOWN_LIMIT_MS).unref();
+      }, stops[DRAIN].limitMs).unref();
     });
   }
 }

@@ -1,3 +1,4 @@
+import { BrokerUnavailableError } from '@trunkline/server';
 import { EnvironmentError } from './environment.ts';
 import { DataFolderInUseError } from './infrastructure/database/data-folder-lock.ts';
 import { rootCause } from './root-cause.ts';
@@ -8,6 +9,9 @@ export function explain(error: unknown): string {
     return error.message;
   }
   const cause = rootCause(error) as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (error instanceof BrokerUnavailableError) {
+    return `The Redis of REDIS_URL is of no use: ${cause.message}`;
+  }
   switch (cause?.code) {
     case 'EADDRINUSE':
       return `Port ${cause.port} is in use. Stop what uses it, or take another: PORT=${(cause.port ?? 3000) + 1} npm start`;

@@ -18,6 +18,7 @@ export function welcome(port: number, environment: Environment): string {
     '',
     ...pages,
     `Database: ${DATABASE_URL === undefined ? `PGlite in ${join(DATA_DIR, 'database')}` : 'Postgres (DATABASE_URL)'}`,
+    `Nodes:    ${nodesOf(environment)}`,
     `Mails:    ${SMTP_URL === undefined ? `mailbox files in ${join(DATA_DIR, 'mail')}` : 'SMTP (SMTP_URL)'}`,
     `HTTP:     ${HTTP_ADAPTER}`,
     '',
@@ -28,4 +29,11 @@ export function welcome(port: number, environment: Environment): string {
 function whereOf(tenantIds: readonly string[]): string {
   if (tenantIds.length === 0) return 'platform';
   return `${tenantIds.length === 1 ? 'tenant' : 'tenants'} ${tenantIds.join(' and ')}`;
+}
+
+/** Who shares what this node does. */
+function nodesOf({ REDIS_URL, DATABASE_URL }: Environment): string {
+  if (REDIS_URL === undefined) return 'this one alone (several need REDIS_URL and DATABASE_URL)';
+  if (DATABASE_URL === undefined) return 'Redis (REDIS_URL), but several need DATABASE_URL as well';
+  return 'all with the same REDIS_URL, DATABASE_URL and DATA_DIR';
 }

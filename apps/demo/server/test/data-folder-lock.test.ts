@@ -27,7 +27,8 @@ test('another process is refused at once, and told what to do', async () => {
   const owner = await lockInChild();
   expect(() => lockDataFolder(folder)).toThrow(
     `Another process is using the data folder ${folder}. Stop that one, or give this one a folder ` +
-      'of its own: DATA_DIR=/another/folder npm start',
+      'of its own: DATA_DIR=/another/folder npm start. Several nodes share a folder with a Postgres ' +
+      '(DATABASE_URL) and a Redis (REDIS_URL).',
   );
   await end(owner, 'SIGTERM');
 });

@@ -6,6 +6,8 @@ test('has a default for everything', () => {
   expect(environment).toEqual({
     PORT: 3000,
     DATA_DIR: expect.stringMatching(/\/\.data$/),
+    REDIS_PREFIX: 'trunkline-demo',
+    DRAIN: 'quick',
     IMPORT_PACE_MS: 0,
     HTTP_ADAPTER: 'express',
     NODE_ENV: 'development',
@@ -28,5 +30,22 @@ test('says of every wrong one what is expected and what came', () => {
   );
   expect(() => readEnvironment({ PORT: '70000' })).toThrow(
     /^PORT must be a whole number .* got "70000"$/,
+  );
+});
+
+test('takes what makes it one of several nodes', () => {
+  const variables = { REDIS_URL: 'rediss://cache:6380', TRUSTED_PROXIES: '10.0.0.0/8, loopback' };
+  expect(readEnvironment(variables)).toMatchObject({
+    REDIS_URL: 'rediss://cache:6380',
+    TRUSTED_PROXIES: ['10.0.0.0/8', 'loopback'],
+  });
+  const wrong = { REDIS_URL: 'cache:6379', REDIS_PREFIX: 'a:b', TRUSTED_PROXIES: 'nginx' };
+  expect(() => readEnvironment({ ...wrong, DRAIN: 'slow' })).toThrow(
+    [
+      'REDIS_URL must be a URL like redis://:password@localhost:6379, got "cache:6379"',
+      'REDIS_PREFIX must be up to 64 letters, digits, dots, _ and -, got "a:b"',
+      'TRUSTED_PROXIES must be addresses or networks with commas between them, like 10.0.0.0/8,127.0.0.1, got "nginx"',
+      'DRAIN must be quick or deploy, got "slow"',
+    ].join('\n'),
   );
 });

@@ -77,7 +77,8 @@ test('one folder, one process: the second is refused in one line, and kill -9 fr
     signal: null,
     output:
       `Another process is using the data folder ${folder}. Stop that one, or give this one a ` +
-      'folder of its own: DATA_DIR=/another/folder npm start\n',
+      'folder of its own: DATA_DIR=/another/folder npm start. Several nodes share a folder with a ' +
+      'Postgres (DATABASE_URL) and a Redis (REDIS_URL).\n',
   });
   first.kill('SIGKILL');
   await first.ended;
@@ -111,6 +112,15 @@ test('a Postgres that does not answer is said in one line', async () => {
     code: 1,
     output: 'The database of DATABASE_URL does not answer: connect ECONNREFUSED 127.0.0.1:1\n',
   });
+});
+
+test('a Redis that does not answer is said in one line, and the folder is free again', async () => {
+  const { code, output } = await start({ REDIS_URL: 'redis://127.0.0.1:1' }).ended;
+  expect({ code, output }).toEqual({
+    code: 1,
+    output: 'The Redis of REDIS_URL is of no use: connect ECONNREFUSED 127.0.0.1:1\n',
+  });
+  await start().ready;
 });
 
 function start(environment: Record<string, string> = {}) {

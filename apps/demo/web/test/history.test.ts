@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type ChatHistory,
   type ChatMessage,
+  hasHole,
   type MessagesAnswer,
   withMessage,
   withNewestPage,
@@ -53,6 +54,20 @@ describe('a live message', () => {
       hasMore: false,
       isLoaded: false,
     });
+  });
+});
+
+describe('a message that never came', () => {
+  test('leaves a hole, until the page with it is loaded', () => {
+    const history = withMessage(loaded(1, 3), message(6));
+    expect(hasHole(history)).toBe(true);
+    expect(hasHole(withNewestPage(history, page(1, 6)))).toBe(false);
+  });
+
+  test('is no hole where it is older than what is loaded, or nothing is', () => {
+    expect(hasHole(loaded(51, 100))).toBe(false);
+    expect(hasHole(withMessage(withMessage(undefined, message(7)), message(9)))).toBe(false);
+    expect(hasHole(withNewestPage(undefined, { messages: [], hasMore: false }))).toBe(false);
   });
 });
 

@@ -8,6 +8,7 @@ import {
 } from '@trunkline/nestjs';
 import { type NewTenant, tenantCreation } from '#shared/operations';
 import { hashPassword } from '@/auth/password';
+import { Database } from '@/infrastructure/database/database';
 import { DEMO_PASSWORD } from '@/infrastructure/database/demo-accounts';
 import { ADMINS } from '@/infrastructure/operations/audience';
 import { WebSocketService } from '@/infrastructure/websocket/websocket.service';
@@ -16,10 +17,8 @@ import { TenantRepository, tenantExists } from './tenant.repository.ts';
 /** Creates tenants, and tells who asked for one about each step. */
 @Injectable()
 export class TenantCreationService {
-  /** Ids that somebody is being answered about. */
-  readonly #asked = new Set<string>();
-
   constructor(
+    private readonly database: Database,
     private readonly operations: Operations,
     private readonly webSocketService: WebSocketService,
     private readonly tenants: TenantRepository,
@@ -28,19 +27,16 @@ export class TenantCreationService {
   /** Starts the creation. Throws a 409 when the tenant exists, or is being created. */
   async startCreation(tenant: NewTenant): Promise<OperationSnapshot> {
     const { id } = tenant;
-    if (this.#asked.has(id)) throw tenantExists(id);
-    this.#asked.add(id);
-    try {
-      const labels = { tenant: id };
+    const labels = { tenant: id };
+    // Whoever asks for the same one at the same time, at whichever node, finds it running.
+    return await this.database.inTurn(async () => {
       if ((await this.tenants.has(id)) || (await this.#isRunning(labels))) throw tenantExists(id);
       return await this.operations.start(tenantCreation, {
         input: tenant,
         labels,
         audience: ADMINS,
       });
-    } finally {
-      this.#asked.delete(id);
-    }
+    });
   }
 
   @Operation(tenantCreation)

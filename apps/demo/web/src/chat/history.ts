@@ -67,6 +67,14 @@ export function withOlderPage(
   return { ...history, messages: union(history.messages, page.messages), hasMore: page.hasMore };
 }
 
+/** Is a message missing between two that are there? It may still be on its way. */
+export function hasHole({ messages, isLoaded }: ChatHistory): boolean {
+  const [oldest] = messages;
+  const newest = messages.at(-1);
+  if (!isLoaded || !oldest || !newest) return false;
+  return newest.seq - oldest.seq + 1 > messages.length;
+}
+
 /** Both lists by `seq`, each message once, as the second list has it. */
 function union(known: ChatMessage[], more: ChatMessage[]): ChatMessage[] {
   const byId = new Map([...known, ...more].map((message) => [message.id, message]));

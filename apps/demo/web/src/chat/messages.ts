@@ -1,8 +1,10 @@
 import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { request } from '@/api';
 import {
   type ChatHistory,
   type ChatMessage,
+  hasHole,
   type MessagesAnswer,
   NOTHING,
   withMessage,
@@ -42,6 +44,14 @@ export function useChatHistory(chatId: string, { enabled }: { enabled: boolean }
     enabled,
   });
 
+  // What the server stored and could not tell: Redis was away, or the node died in between.
+  const isIncomplete = data !== undefined && hasHole(data);
+  useEffect(() => {
+    if (!isIncomplete) return;
+    const timer = setTimeout(() => void refetch(), HOLE_MS);
+    return () => clearTimeout(timer);
+  }, [isIncomplete, refetch]);
+
   const older = useMutation({
     mutationFn: async ({ id, before }: OlderPage) => {
       const page = await request<MessagesAnswer>(`${pathOf(id)}&before=${before}`);
@@ -72,6 +82,8 @@ interface OlderPage {
 }
 
 const PAGE_SIZE = 50;
+/** What comes in another order than it was said is here by then. */
+const HOLE_MS = 1000;
 
 function pathOf(chatId: string): string {
   return `/api/chat/${encodeURIComponent(chatId)}/messages?limit=${PAGE_SIZE}`;

@@ -12,7 +12,8 @@ export class DataFolderInUseError extends Error {
   constructor(folder: string, options: ErrorOptions = {}) {
     super(
       `Another process is using the data folder ${folder}. ` +
-        'Stop that one, or give this one a folder of its own: DATA_DIR=/another/folder npm start',
+        'Stop that one, or give this one a folder of its own: DATA_DIR=/another/folder npm start. ' +
+        'Several nodes share a folder with a Postgres (DATABASE_URL) and a Redis (REDIS_URL).',
       options,
     );
   }

@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import { serverFolder } from '../../folders.ts';
 import { lockDataFolder } from './data-folder-lock.ts';
 import * as schema from './schema.ts';
+import { type InTurn, turnsHere, turnsOnPostgres } from './turns.ts';
 
 export type Queries = PgDatabase<PgQueryResultHKT, typeof schema>;
 
@@ -17,11 +18,19 @@ export class Database {
   readonly driver: Driver;
   readonly queries: Queries;
   readonly close: () => Promise<void>;
+  /** Does a piece of work that no two nodes may do at the same time. */
+  readonly inTurn: InTurn;
 
-  constructor(driver: Driver, queries: Queries, close: () => Promise<void>) {
+  constructor(
+    driver: Driver,
+    queries: Queries,
+    close: () => Promise<void>,
+    inTurn: InTurn = turnsHere(),
+  ) {
     this.driver = driver;
     this.queries = queries;
     this.close = close;
+    this.inTurn = inTurn;
   }
 
   get kind(): 'pglite' | 'postgres' {
@@ -51,9 +60,9 @@ export async function openDatabase(
   if ('url' in options) return await openPostgres(options.url);
   const lock = lockDataFolder(options.dataFolder);
   try {
-    const database = await openPglite(join(options.dataFolder, 'database'));
-    return new Database(database.driver, database.queries, async () => {
-      await database.close();
+    const { driver, queries, close } = await openPglite(join(options.dataFolder, 'database'));
+    return new Database(driver, queries, async () => {
+      await close();
       lock.release();
     });
   } catch (error) {
@@ -81,11 +90,12 @@ async function openPostgres(url: string): Promise<Database> {
   // An idle connection that the server ends is replaced by the pool; unheard it would end us.
   pool.on('error', (error) => console.error(`Postgres closed a connection: ${error.message}`));
   const queries = drizzle({ client: pool, schema });
+  const inTurn = turnsOnPostgres(pool);
   try {
-    await migrate(queries, { migrationsFolder });
+    await inTurn(() => migrate(queries, { migrationsFolder }));
   } catch (error) {
     await pool.end();
     throw error;
   }
-  return new Database({ pool, url }, queries, () => pool.end());
+  return new Database({ pool, url }, queries, () => pool.end(), inTurn);
 }

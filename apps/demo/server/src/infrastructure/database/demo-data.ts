@@ -9,7 +9,11 @@ import { memberships, tenants, users } from './schema.ts';
  * Adds the tenants, accounts and sample data that are not there yet. What was changed or deleted
  * since stays as it is.
  */
-export async function addDemoData({ queries }: Database): Promise<void> {
+export async function addDemoData({ queries, inTurn }: Database): Promise<void> {
+  await inTurn(() => addMissing(queries));
+}
+
+async function addMissing(queries: Queries): Promise<void> {
   const missing = await missingAccounts(queries);
   const passwords = await Promise.all(missing.map(() => hashPassword(DEMO_PASSWORD)));
   await queries.transaction(async (transaction) => {
@@ -38,7 +42,7 @@ async function addAccount(
 ): Promise<void> {
   const tenantId = tenantIds[0] ?? null;
   const realm = tenantId === null ? ('platform' as const) : ('tenant' as const);
-  // Another process may just have added them, or an import somebody with their address.
+  // An import may have added somebody with their address.
   const [added] = await queries
     .insert(users)
     .values({ ...account, realm, tenantId, passwordHash })

@@ -1,15 +1,18 @@
 import { fromPg, fromPglite, type OperationsModuleOptions } from '@trunkline/nestjs';
 import { pgBossRunner } from '@trunkline/operations/pg-boss';
+import type { Environment } from '../../environment.ts';
+import { stops } from '../../stops.ts';
 import type { Database } from '../database/database.ts';
 
-/** How long running work may go on after Ctrl-C. With the sockets' drain it must fit into what that may take. */
-const SHUTDOWN_GRACE_MS = 1500;
 /** Of one kind, in this process: PGlite works on our own event loop. */
 const CONCURRENCY = 2;
 
 /** Operations in the app's own database, and pg-boss beside them for those that outlive a process. */
-export function operationsOptions({ driver }: Database): OperationsModuleOptions {
-  const common = { shutdownGraceMs: SHUTDOWN_GRACE_MS };
+export function operationsOptions(
+  { driver }: Database,
+  { DRAIN }: Pick<Environment, 'DRAIN'>,
+): OperationsModuleOptions {
+  const common = { shutdownGraceMs: stops[DRAIN].workMs };
   if ('pglite' in driver) {
     const { pglite } = driver;
     const runner = pgBossRunner({ pglite, concurrency: CONCURRENCY });
