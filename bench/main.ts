@@ -5,8 +5,10 @@ import { readOptions } from './options.ts';
 import { type Conditions, conditionsNow, limitsText } from './report/conditions.ts';
 import { writeReport } from './report/files.ts';
 import { goalRows } from './report/goals.ts';
+import type { Measured } from './report/page.ts';
 import { asText, rowsOf } from './report/table.ts';
 import { type Run, runAll } from './rounds.ts';
+import { clusterSuite, type Suite, serverSuite } from './suites.ts';
 
 /** What is kept of a run. */
 interface Kept {
@@ -17,22 +19,20 @@ interface Kept {
 }
 
 const results = new URL('results/', import.meta.url);
-/** The last whole run: what the page, the plots and the README say. */
-const latest = new URL('latest.json', import.meta.url);
 
 const args = process.argv.slice(2);
 const options = readOptions(args);
 // As a server is run; some of them say or check more otherwise.
 process.env['NODE_ENV'] = 'production';
 
-if (options.isReport) await report(JSON.parse(await readFile(latest, 'utf8')) as Kept);
+if (options.isReport) await report();
 else await measure();
 
 async function measure(): Promise<void> {
   if (!isPinned) console.log('Not pinned: server and load share the cores as the system likes.');
-  const conditions = conditionsNow(args);
+  const { suite, rounds, slices } = options;
+  const conditions = conditionsNow(args, suite.parts);
   const runs: Run[] = [];
-  const { rounds, slices } = options;
   const kept: Kept = { conditions, rounds, slices, runs };
   const file = new URL(`${new Date().toISOString().replaceAll(/[:.]/g, '-')}.json`, results);
   await mkdir(results, { recursive: true });
@@ -43,19 +43,31 @@ async function measure(): Promise<void> {
   }
   print(runs);
   if (!options.isWhole) return;
-  await writeFile(latest, `${JSON.stringify(kept, null, 1)}\n`);
-  await report(kept);
+  await writeFile(suite.latest, `${JSON.stringify(kept, null, 1)}\n`);
+  await report();
 }
 
-async function report({ runs, ...kept }: Kept): Promise<void> {
-  const peers = options.peers.filter(({ name }) => runs.some(({ peer }) => peer === name));
-  await writeReport({ ...kept, runs, peers, scenarios: options.scenarios });
+/** The page is about both: each command renews its part. */
+async function report(): Promise<void> {
+  const [servers, cluster] = await Promise.all([serverSuite, clusterSuite].map(lastOf));
+  if (!servers) throw new Error('Nothing is to be reported before `npm run bench` has run');
+  await writeReport(servers, cluster ?? null);
   console.log('docs/benchmarks.md, docs/bench.svg and docs/bench-size.svg are new');
 }
 
+/** What its last whole run has measured; `null`: there is none. */
+async function lastOf({ latest, scenarios, peers, bases }: Suite): Promise<Measured | null> {
+  const text = await readFile(latest, 'utf8').catch(() => null);
+  if (text === null) return null;
+  const kept = JSON.parse(text) as Kept;
+  const present = peers.filter(({ name }) => kept.runs.some(({ peer }) => peer === name));
+  return { ...kept, scenarios, peers: present, bases };
+}
+
 function print(runs: readonly Run[]): void {
+  const { suite, peers } = options;
   for (const scenario of options.scenarios) {
-    const rows = rowsOf(scenario, options.peers, runs);
+    const rows = rowsOf(scenario, { peers, runs, bases: suite.bases });
     if (rows.length > 1) console.log(`\n${scenario.title} (${scenario.name})\n${asText(rows)}`);
   }
   const goals = goalRows(runs);
@@ -64,8 +76,8 @@ function print(runs: readonly Run[]): void {
 }
 
 function progressOf({ round, slice, scenario, peer, measures }: Run): string {
-  const figures = Object.entries(measures).map(
-    ([name, value]) => `${name} ${value.toPrecision(3)}`,
-  );
-  return `${round}.${slice} ${scenario} ${peer}: ${figures.join(', ')}`;
+  const { commands, ...figures } = measures;
+  const all = [...Object.entries(figures), ...Object.entries(commands ?? {})];
+  const texts = all.map(([name, value]) => `${name} ${value.toPrecision(3)}`);
+  return `${round}.${slice} ${scenario} ${peer}: ${texts.join(', ')}`;
 }

@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type PeerEntry, peers } from './peers.ts';
+import type { PeerEntry } from './peers.ts';
 import type { Plan } from './rounds.ts';
-import { scenarios } from './scenarios/all.ts';
+import { clusterSuite, type Suite, serverSuite } from './suites.ts';
 
 /** What was asked for. */
 export interface Options extends Plan {
+  readonly suite: Suite;
   /** All of it, at full length: worth a page. */
   readonly isWhole: boolean;
   /** Only writes the page again, from what the last whole run has measured. */
@@ -13,8 +14,6 @@ export interface Options extends Plan {
 }
 
 const MIN_ROUNDS = 3;
-const thorough = { slices: 3, effort: { warmMs: 200, measureMs: 600 } };
-const hasty = { slices: 2, effort: { warmMs: 200, measureMs: 400 } };
 const profiling = {
   slices: 1,
   effort: { warmMs: 500, measureMs: 2_500 },
@@ -23,28 +22,39 @@ const profiling = {
 
 /** Reads the command line; ends the process for names that are none. */
 export function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args,
+    allowPositionals: true,
     options: {
       only: { type: 'string' },
       peers: { type: 'string' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
     },
   });
   const { only, peers: names, quick, profile, report } = values;
-  const rounds = Number(values.rounds);
+  const suite = suiteOf(positionals);
+  const rounds = Number(values.rounds ?? suite.rounds);
   const isWhole = !only && !names && !quick && !profile && rounds >= MIN_ROUNDS;
   return {
-    scenarios: chosen('scenario', scenarios, only),
-    peers: report ? peers : chosen('peer', peers, names).filter(canRun),
+    suite,
+    scenarios: chosen('scenario', suite.scenarios, only),
+    peers: report ? suite.peers : chosen('peer', suite.peers, names).filter(canRun),
     rounds,
-    ...(profile ? profiling : quick ? hasty : thorough),
+    together: suite.together,
+    ...(profile ? profiling : quick ? suite.hasty : suite.thorough),
     isWhole,
     isReport: report,
   };
+}
+
+function suiteOf([name = '']: readonly string[]): Suite {
+  const suite = [serverSuite, clusterSuite].find((each) => each.name === name);
+  if (suite) return suite;
+  console.error(`No benchmark ${name}: leave the word out, or write ${clusterSuite.name}`);
+  process.exit(2);
 }
 
 function canRun(peer: PeerEntry): boolean {

@@ -11,6 +11,10 @@ export interface PeerEntry {
   readonly file: string;
   /** Where that process runs: what only starts another is no server itself. */
   readonly core: Core;
+  /** So many of these processes are it. */
+  readonly nodes: number;
+  /** Do they share a Redis? */
+  readonly isOnRedis: boolean;
   /** What runs it, or why nothing can. */
   program(): Program;
 }
@@ -43,10 +47,13 @@ function entry(
   protocol: ProtocolName,
   more: Partial<Pick<PeerEntry, 'core' | 'program'>> = {},
 ): PeerEntry {
-  return { name, protocol, file: `${name}.ts`, core: 'server', program: node, ...more };
+  const file = `${name}.ts`;
+  const alone = { nodes: 1, isOnRedis: false };
+  return { name, protocol, file, core: 'server', program: node, ...alone, ...more };
 }
 
-function node(): Program {
+/** What runs the servers that are written for Node.js. */
+export function node(): Program {
   return { command: [process.execPath, '--expose-gc'] };
 }
 

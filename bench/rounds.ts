@@ -23,7 +23,11 @@ export interface Plan {
   readonly peers: readonly PeerEntry[];
   readonly rounds: number;
   readonly slices: number;
+  /** Peers that are up at once: with more of them each finds its core's caches cold at its turn. */
+  readonly together: number;
   readonly effort: Effort;
+  /** Of the turn that is nobody's figure. Default: as of any other. */
+  readonly firstEffort?: Effort;
   /** The folder for CPU profiles of the servers; absent: none are made. */
   readonly profiles?: string;
 }
@@ -31,9 +35,10 @@ export interface Plan {
 /** Runs everything, round by round, each with new processes. */
 export async function* runAll(plan: Plan): AsyncGenerator<Run> {
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const group of groupsOf(plan.scenarios)) {
+    const due = plan.scenarios.filter(({ isOnce = false }) => round === 1 || !isOnce);
+    for (const group of groupsOf(due)) {
       const [first] = group;
-      for (const few of companiesOf(plan.peers)) {
+      for (const few of companiesOf(plan)) {
         const turn = { ...plan, peers: rotated(few, round - 1) };
         if (first.audience) yield* together(turn, round, group, first.audience);
         else yield* oneByOne(turn, round, first);
@@ -42,15 +47,12 @@ export async function* runAll(plan: Plan): AsyncGenerator<Run> {
   }
 }
 
-/** Servers that are up at once: with more of them each finds its core's caches cold at its turn. */
-const TOGETHER = 3;
-
 /** Those that the goals compare are together. */
-function companiesOf(all: readonly PeerEntry[]): PeerEntry[][] {
+function companiesOf({ peers: all, together: size }: Plan): PeerEntry[][] {
   const isCompared = ({ name }: PeerEntry) => [OWN, CEILING, RIVAL].includes(name);
   const ordered = [...all.filter(isCompared), ...all.filter((peer) => !isCompared(peer))];
-  return Array.from({ length: Math.ceil(ordered.length / TOGETHER) }, (_, n) =>
-    ordered.slice(n * TOGETHER, (n + 1) * TOGETHER),
+  return Array.from({ length: Math.ceil(ordered.length / size) }, (_, n) =>
+    ordered.slice(n * size, (n + 1) * size),
   );
 }
 
@@ -69,7 +71,7 @@ async function* together(
     for (const peer of plan.peers) {
       if (!group.some((scenario) => isFor(scenario, peer))) continue;
       // oxlint-disable-next-line no-await-in-loop -- each has the machine for its start
-      const stage = await Stage.start({ peer, setup: {} });
+      const stage = await Stage.start({ peer, setup: {}, ...audience });
       stages.push(stage);
       // oxlint-disable-next-line no-await-in-loop -- see above
       await stage.open(audience);
@@ -78,9 +80,11 @@ async function* together(
       const able = stages.filter(({ peer }) => isFor(scenario, peer));
       // Slice 0 is nobody's figure: the compiler is still at work.
       for (let slice = 0; slice <= plan.slices; slice += 1) {
+        const { firstEffort = plan.effort } = plan;
+        const turn = slice === 0 ? { ...plan, effort: firstEffort } : plan;
         for (const stage of rotated(able, slice)) {
           // oxlint-disable-next-line no-await-in-loop -- by turns
-          const run = await runOf(plan, scenario, stage, { round, slice });
+          const run = await runOf(turn, scenario, stage, { round, slice });
           if (slice > 0) yield run;
         }
       }
@@ -114,7 +118,7 @@ async function runOf(
   const { name } = scenario;
   const peer = stage.peer.name;
   const work = () => quietMeasures(scenario, stage, effort);
-  const file = profiles && slice > 0 && `${profiles}${name}-${peer}-${round}.cpuprofile`;
+  const file = profiles && slice > 0 && `${profiles}${name}-${peer}-${round}`;
   try {
     const measures = await (file ? profiled(stage, file, work) : work());
     return { round, slice, scenario: name, peer, measures };
@@ -126,10 +130,14 @@ async function runOf(
 /** Says where the server spent its time. The profiler's own cost is in the figures. */
 async function profiled<T>(stage: Stage, file: string, work: () => Promise<T>): Promise<T> {
   if (stage.peer.name === 'bun') return await work();
-  await stage.server.ask('startProfile');
+  await Promise.all(stage.servers.map((server) => server.ask('startProfile')));
   const result = await work();
-  await stage.server.ask('endProfile', { file });
-  console.log(`\n${file}\n${asText(hottest(file))}\n`);
+  for (const [index, server] of stage.servers.entries()) {
+    const path = `${file}${index === 0 ? '' : `-node-${index + 1}`}.cpuprofile`;
+    // oxlint-disable-next-line no-await-in-loop -- nothing is measured any more
+    await server.ask('endProfile', { file: path });
+    console.log(`\n${path}\n${asText(hottest(path))}\n`);
+  }
   return result;
 }
 

@@ -16,6 +16,10 @@ const readBuffer = Buffer.allocUnsafe(256 * 1024);
  */
 export class Connection {
   readonly token: string;
+  /** The number of the room or the user whose events it hears. */
+  stream = 0;
+  /** It will be cut, and come back for what it missed. */
+  comesBack = false;
   isJoined = false;
   /** The number of the last event: the next one must be one more. */
   last = 0;
@@ -60,6 +64,16 @@ export class Connection {
     this.#socket?.write(frame);
   }
 
+  /** Lets what comes lie in the kernel. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket?.resume();
+  }
+
   /** Cuts it, as a lost network does. */
   cut(): void {
     const socket = this.#socket;
@@ -91,7 +105,7 @@ export class Connection {
       n = n * 10 + (buffer[at + digit] ?? 0) - 48;
     if (n !== this.last + 1) this.problem(n > this.last ? 'lost' : 'repeated');
     this.last = n;
-    this.#crowd.heard(n);
+    this.#crowd.heard(n, this.stream);
     return true;
   }
 

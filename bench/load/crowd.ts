@@ -10,6 +10,8 @@ export interface CrowdOptions {
   readonly tenant: string;
   /** The n-th goes to room `r{n % rooms}`; 0: to none, it hears what its user `u{n}` is sent. */
   readonly rooms: number;
+  /** They will be cut, and come back for what they missed: so they note where they stand. */
+  readonly comesBack?: boolean;
 }
 
 /** How their coming went. */
@@ -29,8 +31,8 @@ const PATIENCE_MS = 30_000;
 export class Crowd {
   readonly connections: Connection[] = [];
   deliveries = 0;
-  /** Called with the number of each event that is heard. */
-  onHeard: ((n: number) => void) | null = null;
+  /** Called with each event that is heard: its number, and its stream's. */
+  onHeard: ((n: number, stream: number) => void) | null = null;
   /** They are thrown out and miss events, and come back: no problem. */
   isTolerant = false;
   readonly #problems = new Map<string, number>();
@@ -42,13 +44,16 @@ export class Crowd {
 
   /** Lets more of them in; resolves when all have joined. */
   async open(options: CrowdOptions): Promise<Arrival> {
-    const { port, protocol, connections, tenant, rooms } = options;
+    const { port, protocol, connections, tenant, rooms, comesBack = false } = options;
     this.#port = port;
     const begin = this.connections.length;
     for (let index = begin; index < begin + connections; index += 1) {
-      const room = rooms > 0 ? `r${index % rooms}` : '';
-      const token = `${tenant}/u${index}/${room}`;
-      this.connections.push(new Connection(this, protocolOf(protocol), token));
+      const stream = rooms > 0 ? index % rooms : index;
+      const token = `${tenant}/u${index}/${rooms > 0 ? `r${stream}` : ''}`;
+      const connection = new Connection(this, protocolOf(protocol), token);
+      connection.stream = stream;
+      connection.comesBack = comesBack;
+      this.connections.push(connection);
     }
     return await this.letIn(this.connections.slice(begin), CONCURRENCY);
   }
@@ -56,6 +61,20 @@ export class Crowd {
   /** All connections are lost at once. */
   cut(): void {
     for (const connection of this.connections) connection.cut();
+  }
+
+  /** Reads nothing: what comes costs this process nothing until it is read. */
+  pause(): void {
+    for (const connection of this.connections) connection.pause();
+  }
+
+  /** Reads again; resolves when so many events have been heard that had come meanwhile. */
+  async resume(deliveries: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.onceHeard(deliveries, resolve);
+    for (const connection of this.connections) connection.resume();
+    await this.unlessStuck(promise);
+    this.check();
   }
 
   /** Says goodbye to them. */
@@ -70,9 +89,9 @@ export class Crowd {
     this.#target = this.deliveries + more;
   }
 
-  heard(n: number): void {
+  heard(n: number, stream: number): void {
     this.deliveries += 1;
-    this.onHeard?.(n);
+    this.onHeard?.(n, stream);
   }
 
   /** What had come is read. */

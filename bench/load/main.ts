@@ -8,10 +8,14 @@ import { Publisher } from './publisher.ts';
 import { comeBack } from './recovery.ts';
 
 const crowd = new Crowd();
-let publisher: Publisher;
+const publisher = new Publisher(crowd);
+/** Of the nodes that publish already. */
+const controlPorts = new Set<number>();
 
 async function open(options: CrowdOptions & { controlPort: number }): Promise<Arrival> {
-  publisher ??= new Publisher(crowd, await openControl(options.controlPort));
+  const { controlPort } = options;
+  if (!controlPorts.has(controlPort)) publisher.add(await openControl(controlPort));
+  controlPorts.add(controlPort);
   return await crowd.open(options);
 }
 
@@ -29,6 +33,8 @@ answer({
   cut: () => crowd.cut(),
   comeBack: (options: Parameters<typeof comeBack>[1]) => comeBack(crowd, options),
   leave: () => crowd.leave(),
+  pause: () => crowd.pause(),
+  resume: ({ deliveries }: { deliveries: number }) => crowd.resume(deliveries),
   deliveries: () => crowd.deliveries,
   cpuMs: () => {
     const { user, system } = process.cpuUsage();

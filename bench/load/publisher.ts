@@ -19,11 +19,16 @@ export interface LoopOptions extends StreamOptions {
   readonly perCommand: number;
   readonly events: number;
   readonly isAwaited?: boolean;
+  readonly isTimed?: boolean;
 }
 
-/** Publishes at a steady rate to the first stream. */
+/** Publishes at a steady rate to the first streams, in turns. */
 export interface PaceOptions extends StreamOptions {
   readonly perSecond: number;
+  /** How many. Default 1. */
+  readonly streams?: number;
+  /** Notes in the node how long each receipt takes. */
+  readonly isTimed?: boolean;
 }
 
 /** What was published and heard. */
@@ -33,19 +38,23 @@ export interface Traffic {
   readonly deliveries: number;
 }
 
-/** Tells the server what to publish, and waits for it with its crowd. */
+/** Tells the nodes what to publish, and waits for it with its crowd. */
 export class Publisher {
   readonly #crowd: Crowd;
-  readonly #control: Socket;
+  /** One for each node. */
+  readonly #controls: Socket[] = [];
 
-  constructor(crowd: Crowd, control: Socket) {
+  constructor(crowd: Crowd) {
     this.#crowd = crowd;
-    this.#control = control;
+  }
+
+  /** From here on this node publishes, too. */
+  add(control: Socket): void {
+    this.#controls.push(control);
   }
 
   async loop(options: LoopOptions): Promise<Traffic> {
-    const { tenant, to, streams, members, perCommand, events, ms, isAwaited } = options;
-    const awaited = isAwaited ? { isAwaited } : {};
+    const { streams, members, perCommand, events, ms, ...more } = options;
     const perTurn = perCommand * events * members;
     const begin = performance.now();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -55,7 +64,7 @@ export class Publisher {
       const first = (turns * perCommand) % streams;
       turns += 1;
       this.#crowd.onceHeard(perTurn, next);
-      this.#publish({ tenant, to, first, count: perCommand, events, ...awaited });
+      this.#publish({ ...more, first, count: perCommand, events });
     };
     const before = this.#crowd.deliveries;
     next();
@@ -63,17 +72,19 @@ export class Publisher {
     return this.#traffic({ begin, before, publications: turns * perCommand * events, members });
   }
 
-  async pace({ tenant, to, members, perSecond, ms }: PaceOptions): Promise<Latency & Traffic> {
+  async pace(options: PaceOptions): Promise<Latency & Traffic> {
+    const { members, perSecond, ms, streams = 1, ...more } = options;
     const crowd = this.#crowd;
-    const latencies = new Latencies(crowd);
+    const latencies = new Latencies(crowd, { streams, members });
     const publications = Math.round((ms / 1_000) * perSecond);
     const before = crowd.deliveries;
     const begin = performance.now();
     const { promise, resolve } = Promise.withResolvers<void>();
     crowd.onceHeard(publications * members, resolve);
-    await steadily(publications, perSecond, () => {
-      latencies.sent();
-      this.#publish({ tenant, to, first: 0, count: 1, events: 1 });
+    await steadily(publications, perSecond, (done) => {
+      const first = done % streams;
+      latencies.sent(first);
+      this.#publish({ ...more, first, count: 1, events: 1 });
     });
     await crowd.unlessStuck(promise);
     return {
@@ -89,8 +100,18 @@ export class Publisher {
     });
   }
 
+  /** A stream is always the same node's: events of two of them would have no order. */
   #publish(command: PublishCommand): void {
-    this.#control.write(`${JSON.stringify(command)}\n`);
+    const { length } = this.#controls;
+    if (length === 1) return this.#write(0, command);
+    const { first, count } = command;
+    for (let stream = first; stream < first + count; stream += 1) {
+      this.#write(stream % length, { ...command, first: stream, count: 1 });
+    }
+  }
+
+  #write(node: number, command: PublishCommand): void {
+    this.#controls[node]?.write(`${JSON.stringify(command)}\n`);
   }
 
   /** Throws where not exactly what was published has been heard. */
@@ -107,12 +128,16 @@ export class Publisher {
 }
 
 /** Does something so many times a second; what it is late for it does at once. */
-async function steadily(times: number, perSecond: number, work: () => void): Promise<void> {
+async function steadily(
+  times: number,
+  perSecond: number,
+  work: (done: number) => void,
+): Promise<void> {
   const begin = performance.now();
   for (let done = 0; done < times; done += 1) {
     const waitMs = begin + (done * 1_000) / perSecond - performance.now();
     // oxlint-disable-next-line no-await-in-loop -- at a steady rate
     if (waitMs > 0) await sleep(waitMs);
-    work();
+    work(done);
   }
 }

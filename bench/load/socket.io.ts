@@ -33,8 +33,7 @@ export const socketIo: Protocol = {
 function message(connection: Connection, buffer: Buffer, start: number, end: number): void {
   const type = buffer[start + 1];
   if (type === EVENT && connection.heard(buffer, start, end)) {
-    const memory = connection.memory as Memory | null;
-    if (memory) memory.offset = lastArgument(buffer, end);
+    if (connection.comesBack) noteOffset(connection, buffer, end);
     return;
   }
   const text = buffer.toString('utf8', start, end);
@@ -47,6 +46,10 @@ function message(connection: Connection, buffer: Buffer, start: number, end: num
     connection.memory = memory ?? { pid, offset: '' };
   }
   connection.joined();
+}
+
+function noteOffset({ memory }: Connection, buffer: Buffer, end: number): void {
+  if (memory) (memory as Memory).offset = lastArgument(buffer, end);
 }
 
 function auth({ token, memory }: Connection): object {

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { defaultLimits, type Limits } from '@trunkline/server';
 import { isPinned } from '../../test/lab/child.ts';
+import { findRedis } from '../../test/services/redis.ts';
 import { doorLimits, raisedLimits } from '../servers/trunkline-limits.ts';
 
 /** Under what conditions it was measured. */
@@ -15,8 +17,8 @@ export interface Conditions {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What can be said before anything is measured. */
-export function conditionsNow(options: readonly string[]): Conditions {
+/** What can be said before anything is measured; `parts`: the packages and programs that take part. */
+export function conditionsNow(options: readonly string[], parts: readonly string[]): Conditions {
   const { length: cores, 0: first } = cpus();
   const gib = Math.round(totalmem() / 1_024 ** 3);
   return {
@@ -25,16 +27,29 @@ export function conditionsNow(options: readonly string[]): Conditions {
     node: process.version,
     machine: `${cores} cores (${first?.model.trim() ?? 'unknown'}), ${gib} GiB, ${process.platform}`,
     isPinned,
-    versions: versions(),
+    versions: versionsOf(parts),
   };
 }
 
-function versions(): Record<string, string> {
+function versionsOf(parts: readonly string[]): Record<string, string> {
   const own = dependenciesIn('../package.json');
   const bun = dependenciesIn('../bun/package.json');
-  const names = ['ws', 'socket.io', '@nestjs/core', '@nestjs/platform-socket.io', 'bun'];
-  const all = { ...own, ...bun };
-  return Object.fromEntries(names.map((name) => [name, all[name] ?? '']));
+  const all: Record<string, string> = {
+    ...own,
+    ...bun,
+    ...(parts.includes(REDIS) ? { [REDIS]: redisVersion() } : {}),
+  };
+  return Object.fromEntries(parts.map((name) => [name, all[name] ?? '']));
+}
+
+/** A program of the machine. */
+const REDIS = 'Redis';
+
+function redisVersion(): string {
+  const program = findRedis();
+  if (typeof program !== 'string') return '';
+  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  return /v=([\d.]+)/.exec(stdout)?.[1] ?? '';
 }
 
 function dependenciesIn(file: string): Record<string, string> {

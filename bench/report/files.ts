@@ -8,8 +8,8 @@ const readme = new URL('../../README.md', import.meta.url);
 const marked = /(<!-- bench:begin -->\n)[\s\S]*?(<!-- bench:end -->)/;
 
 /** Writes the page, the plots, and the README's table where its markers stand. */
-export async function writeReport(measured: Measured): Promise<void> {
-  await writeFile(new URL('benchmarks.md', docs), pageOf(measured));
+export async function writeReport(measured: Measured, cluster: Measured | null): Promise<void> {
+  await writeFile(new URL('benchmarks.md', docs), pageOf(measured, cluster));
   await writeFile(new URL('bench.svg', docs), await barPlot(measured));
   await writeFile(new URL('bench-size.svg', docs), await sizePlot(measured));
   const text = await readFile(readme, 'utf8');

@@ -1,3 +1,4 @@
+import { clusterSection } from '../cluster/report/section.ts';
 import { type PeerEntry, RIVAL } from '../peers.ts';
 import type { Run } from '../rounds.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
@@ -14,6 +15,7 @@ export interface Measured {
   readonly scenarios: readonly Scenario[];
   readonly peers: readonly PeerEntry[];
   readonly runs: readonly Run[];
+  readonly bases: readonly string[];
 }
 
 /** What `--profile` has shown, in words; to be read again with every whole run. */
@@ -30,14 +32,10 @@ const WHERE_IT_GOES = `Where a goal is missed, \`--profile\` shows where the tim
 - **Connecting**: 12 % the answer to the handshake, 9 % garbage, 5 % the connect reply, then nothing above 4 %. A connect to \`ws\` alone is a third of one to Socket.IO: that is all that the goal would leave.`;
 
 /** docs/benchmarks.md. */
-export function pageOf(measured: Measured): string {
-  const { scenarios, peers, runs } = measured;
+export function pageOf(measured: Measured, cluster: Measured | null): string {
+  const { scenarios, runs } = measured;
   const sections = scenarios.map((scenario) =>
-    [
-      `### ${capitalised(scenario.title)}`,
-      note(scenario),
-      asMarkdown(rowsOf(scenario, peers, runs)),
-    ]
+    [`### ${capitalised(scenario.title)}`, note(scenario), asMarkdown(rowsOf(scenario, measured))]
       .filter((part) => part !== '')
       .join('\n\n'),
   );
@@ -56,6 +54,7 @@ export function pageOf(measured: Measured): string {
       'sockets do not fit into the caches is the likely cause; it was not measured.',
     '## All figures',
     ...sections,
+    ...(cluster ? [clusterSection(cluster)] : []),
   ];
   return `${parts.join('\n\n')}\n`;
 }

@@ -1,4 +1,4 @@
-import { CEILING, type PeerEntry, RIVAL } from '../peers.ts';
+import type { PeerEntry } from '../peers.ts';
 import type { Run } from '../rounds.ts';
 import { type MeasureName, type Scenario, units } from '../scenarios/scenario.ts';
 import { type Place, ratioOf, type Spread, spreadOf } from './statistics.ts';
@@ -6,25 +6,29 @@ import { type Place, ratioOf, type Spread, spreadOf } from './statistics.ts';
 /** A table: the first row is its head. */
 export type Rows = readonly (readonly string[])[];
 
+/** What tables are made of. */
+export interface Figures {
+  readonly peers: readonly PeerEntry[];
+  readonly runs: readonly Run[];
+  /** Peers that each row is a multiple of. */
+  readonly bases: readonly string[];
+}
+
 /** What was measured, a row per peer. */
-export function rowsOf(
-  { name, figures }: Scenario,
-  peers: readonly PeerEntry[],
-  runs: readonly Run[],
-): Rows {
+export function rowsOf({ name, figures }: Scenario, { peers, runs, bases: all }: Figures): Rows {
   const [main = 'cpuPerMillion', ...rest] = figures;
+  const bases = all.filter((peer) => spreadOf(runs, { scenario: name, peer, figure: main }));
   const head = [
     '',
     units[main],
-    `× ${CEILING}`,
-    `× ${RIVAL}`,
+    ...bases.map((base) => `× ${base}`),
     ...rest.map((figure) => units[figure]),
   ];
   const rows = peers.flatMap((peer) => {
     const place = (figure: MeasureName): Place => ({ scenario: name, peer: peer.name, figure });
     const spread = spreadOf(runs, place(main));
     if (!spread) return [];
-    const ratios = [CEILING, RIVAL].map((to) => ratioText(ratioOf(runs, place(main), to)));
+    const ratios = bases.map((to) => ratioText(ratioOf(runs, place(main), to)));
     const others = rest.map((figure) => cell(spreadOf(runs, place(figure)), figure));
     return [[peer.name, cell(spread, main), ...ratios, ...others]];
   });
@@ -35,7 +39,7 @@ function cell(spread: Spread | null, figure: MeasureName): string {
   if (!spread) return '';
   const { median, min, max, count, isDisturbed } = spread;
   const mark = isDisturbed ? '*' : '';
-  if (count === 1 || figure === 'loadCores') return `${digits(median)}${mark}`;
+  if (count === 1 || figure.endsWith('Cores')) return `${digits(median)}${mark}`;
   return `${digits(median)} [${digits(min)}..${digits(max)}]${mark}`;
 }
 

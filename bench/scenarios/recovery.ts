@@ -27,7 +27,7 @@ export const recovery: Scenario = {
 };
 
 async function measure(stage: Stage): Promise<Measures> {
-  await stage.open({ connections: CLIENTS, rooms: ROOMS });
+  await stage.open({ connections: CLIENTS, rooms: ROOMS, comesBack: true });
   const stream = { tenant: TENANT, to: 'room' as const };
   await stage.load.ask('loop', {
     ...stream,

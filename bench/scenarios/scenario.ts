@@ -2,11 +2,14 @@ import type { ServerSetup } from '../servers/peer.ts';
 import type { Audience, Stage, Used } from '../stage.ts';
 
 /** Everything that one run of a scenario on one peer has measured, by what it is. */
-export type Measures = Readonly<Partial<Record<MeasureName, number>>>;
+export type Measures = Readonly<Partial<Record<MeasureName, number>>> & {
+  /** Calls of each command of Redis, for each event, connection or second: what the scenario counts. */
+  readonly commands?: Readonly<Record<string, number>>;
+};
 
 export type MeasureName = keyof typeof units;
 
-/** What is measured, and in what. */
+/** What is measured, and in what; much of it only where nodes share a Redis. */
 export const units = {
   /** Server CPU-seconds per million deliveries. */
   cpuPerMillion: 'CPU-s per M deliveries',
@@ -23,6 +26,27 @@ export const units = {
   calmP99Ms: 'p99 ms alone',
   floodPerSecond: 'flood, deliveries/s',
   recoveryMs: 'ms until all are back',
+  eventsPerSecond: 'events/s',
+  publisherCpu: 'CPU µs per event, publishing node',
+  listenerCpu: 'CPU µs per event, each other node',
+  redisCpuPerEvent: 'CPU µs per event, Redis',
+  redisInBytes: 'bytes to Redis per event',
+  redisOutBytes: 'bytes from Redis per event',
+  receiptP50Ms: 'receipt, p50 ms',
+  receiptP99Ms: 'receipt, p99 ms',
+  lastP50Ms: 'last subscriber, p50 ms',
+  lastP99Ms: 'last subscriber, p99 ms',
+  redisCpuPerConnection: 'CPU µs per connection, Redis',
+  redisInPerConnection: 'bytes to Redis per connection',
+  redisOutPerConnection: 'bytes from Redis per connection',
+  channels: 'channels followed',
+  idleNodeCpu: 'node, CPU ms per second',
+  idleRedisCpu: 'Redis, CPU ms per second',
+  idleCommands: 'commands per second',
+  idleInBytes: 'bytes to Redis per second',
+  idleOutBytes: 'bytes from Redis per second',
+  nodeCores: 'nodes, cores',
+  redisCores: 'Redis, cores',
   loadCores: 'load, cores',
   otherCores: 'others, cores',
 } as const;
@@ -36,6 +60,8 @@ export interface Scenario {
   readonly setup?: ServerSetup;
   /** Those that it makes sense for. Default: all. */
   readonly peers?: readonly string[];
+  /** Counts things that are the same each time: the first round is enough. */
+  readonly isOnce?: boolean;
   /** May be measured once more on the same server, where others have disturbed it. */
   readonly isRepeatable: boolean;
   /** What its row of the table says, the main figure first. */

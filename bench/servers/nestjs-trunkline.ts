@@ -11,7 +11,7 @@ let service: WebSocketService;
 
 serve({
   listen: async (setup) => {
-    Module({ imports: [WebSocketModule.forRoot(engineOptions(setup))] })(AppModule);
+    Module({ imports: [WebSocketModule.forRoot(await engineOptions(setup))] })(AppModule);
     const { app, port } = await listenWith(AppModule);
     service = app.get(WebSocketService);
     return port;

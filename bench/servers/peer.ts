@@ -2,11 +2,12 @@
 // and publishes what the load tells it to over a plain TCP connection, a line per command.
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { answer } from '../../test/lab/child.ts';
 import { type PublishCommand, streamName } from './control.ts';
 import { type BenchEvent, newEvent } from './event.ts';
 import { endProfile, startProfile } from './profiler.ts';
+import { Receipts } from './receipts.ts';
 
 /** How a server is set up for a scenario. */
 export interface ServerSetup {
@@ -14,6 +15,8 @@ export interface ServerSetup {
   readonly keepsLimits?: boolean;
   /** Clients may come back and get what they missed. */
   readonly recovers?: boolean;
+  /** What its nodes share. Absent: it is one node, and shares nothing. */
+  readonly redisUrl?: string;
 }
 
 /** A server that is measured. */
@@ -23,6 +26,8 @@ export interface Peer {
   /** May give a promise of when it has been published. */
   publishToRoom(tenant: string, room: string, event: BenchEvent): unknown;
   publishToUser(tenant: string, user: string, event: BenchEvent): unknown;
+  /** Events that were handed to a connection so far, where the server counts them. */
+  deliveries?(): number;
   /** CPU that the server has used so far, where it is not this process. */
   cpuMs?(): number;
   /** Likewise its memory. */
@@ -46,6 +51,8 @@ export function serve(peer: Peer): void {
       controlPort: await openControl(publisher),
     }),
     publish: (command: PublishCommand) => publisher.publish(command),
+    receipts: () => publisher.receipts.take(),
+    deliveries: () => peer.deliveries?.(),
     cpuMs: () => peer.cpuMs?.() ?? ownCpuMs(),
     memory: () => settledMemory(peer),
     startProfile,
@@ -55,6 +62,7 @@ export function serve(peer: Peer): void {
 
 /** Numbers the events of every stream. */
 class Publisher {
+  readonly receipts: Receipts = new Receipts();
   readonly #peer: Peer;
   readonly #published = new Map<string, number[]>();
 
@@ -63,15 +71,29 @@ class Publisher {
   }
 
   async publish(command: PublishCommand): Promise<void> {
-    const { tenant, to, first, count, events, isAwaited = false } = command;
+    const { first, count, step = 1, events, perTurn } = command;
+    if (perTurn === undefined) return await this.#publishNow(command);
+    for (let done = 0; done < count * events; done += perTurn) {
+      const turn = { first: first + (done % count) * step, count: perTurn, events: 1 };
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await this.#publishNow({ ...command, ...turn });
+      // oxlint-disable-next-line no-await-in-loop -- see above
+      await nextTurn();
+    }
+  }
+
+  async #publishNow(command: PublishCommand): Promise<void> {
+    const { tenant, to, first, count, step = 1, events, isAwaited, isTimed } = command;
     const published = this.#countsOf(`${tenant} ${to}`);
     const publishing: unknown[] = [];
-    for (let index = first; index < first + count; index += 1) {
+    for (let index = first; index < first + count * step; index += step) {
       const name = streamName(to, index);
       for (let left = events; left > 0; left -= 1) {
         const n = (published[index] ?? 0) + 1;
         published[index] = n;
+        const sentAt = performance.now();
         const done = this.#send(tenant, to, name, newEvent(n));
+        if (isTimed) this.receipts.time(done, sentAt);
         // oxlint-disable-next-line no-await-in-loop -- what is measured: one after the other
         if (isAwaited) await done;
         else if (done !== undefined) publishing.push(done);

@@ -1,4 +1,4 @@
-import type { Authenticate, Limits, NodeOptions, Principal } from '@trunkline/server';
+import type { Authenticate, Broker, Limits, NodeOptions, Principal } from '@trunkline/server';
 import type { ServerSetup } from './peer.ts';
 import { parseToken, type Token } from './rooms.ts';
 
@@ -39,15 +39,26 @@ const roomsOf = ({ claims }: Principal): string[] => {
 
 type EngineOptions = Required<
   Pick<NodeOptions, 'authenticate' | 'roomsOf' | 'limits' | 'log' | 'audit'>
->;
+> &
+  Pick<NodeOptions, 'broker'>;
 
 /** The engine's options, alike with and without NestJS. */
-export function engineOptions({ keepsLimits = false }: ServerSetup): EngineOptions {
+export async function engineOptions({
+  keepsLimits = false,
+  redisUrl,
+}: ServerSetup): Promise<EngineOptions> {
   return {
+    ...(redisUrl === undefined ? {} : { broker: await brokerOn(redisUrl) }),
     authenticate,
     roomsOf,
     limits: keepsLimits ? doorLimits : raisedLimits,
     log: { info: () => {}, warn: () => {}, error: console.error },
     audit: { record: () => {} },
   };
+}
+
+/** Loaded only where it is used: the servers without it stay as they are. */
+async function brokerOn(redisUrl: string): Promise<Broker> {
+  const { redisBroker } = await import('@trunkline/server/redis');
+  return redisBroker({ connection: redisUrl, prefix: 'bench' });
 }

@@ -10,7 +10,7 @@ let node: Node;
 
 serve({
   listen: async (setup) => {
-    node = new Node(engineOptions(setup));
+    node = new Node(await engineOptions(setup));
     const http = createServer();
     attach(http, node);
     await node.start();
@@ -18,6 +18,7 @@ serve({
     await once(http, 'listening');
     return (http.address() as AddressInfo).port;
   },
+  deliveries: () => node.stats().counts.deliveries,
   publishToRoom: (tenantId, room, event) => {
     const realm = { kind: 'tenant', tenantId } as const;
     const sealed = sealEvent(event, { realm, scope: 'room', room }, node.limits);
