@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import * as nestjs from '@trunkline/nestjs';
 import * as operations from '@trunkline/operations';
-import { defaultLimits, disconnects, protocolErrors, unsubscribed } from '@trunkline/server';
+import * as server from '@trunkline/server';
 import { expect, test } from 'vitest';
+
+const { defaultLimits, disconnects, protocolErrors, unsubscribed } = server;
 
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -37,9 +39,13 @@ function errorsOf(exported: object): string[] {
 test.each([
   ['operations', errorsOf(operations)],
   ['nestjs', errorsOf(nestjs)],
+  // Two are the protocol's, and have tables of codes.
+  ['server', errorsOf(server).filter((name) => name !== 'Disconnect' && name !== 'ProtocolError')],
 ])('docs/errors.md lists every error of @trunkline/%s', (_, names) => {
   expect(names.length).toBeGreaterThan(4);
-  const listed = [...read('errors.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+  const listed = [...read('errors.md').matchAll(/^\| ((?:`\w+`, )?`\w+`) \|/gm)].flatMap(
+    ([, classes = '']) => classes.match(/\w+/g) ?? [],
+  );
   expect(listed).toEqual(expect.arrayContaining(names));
 });
 

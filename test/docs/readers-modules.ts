@@ -70,8 +70,6 @@ export const readersModules: Readonly<Record<string, string>> = {
     export declare class Database {
       transaction(run: (transaction: Transaction) => Promise<void>): Promise<void>;
     }`,
-  'broker.ts': `import type { Broker } from '@trunkline/server';
-    export declare const sharedBroker: Broker;`,
   'user-import.service.ts': `export declare class UserImportService {
     importUsers(csvData: string, userId: string): Promise<void>;
   }`,

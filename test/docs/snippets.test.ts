@@ -33,6 +33,7 @@ const mistakes: [document: string, right: string, wrong: string, code: string][]
   ],
   ['docs/protocol.md', "publish: 'members'", "publish: 'everyone'", 'TS2322'],
   ['docs/operating.md', 'publishesPerSecond: 200', 'publishesPerSec: 200', 'TS2561'],
+  ['docs/operating.md', ":6379', prefix: 'shop-production' }", ":6379' }", 'TS2741'],
   ['docs/nestjs.md', 'forTenant(tenantId)', 'forTenants(tenantId)', 'TS2551'],
   ['docs/nestjs.md', 'repository.hasMember(id, userId)', 'repository.membersOf(id)', 'TS2416'],
   ['docs/nestjs.md', 'presence: true, joinLeave', 'present: true, joinLeave', 'TS2353'],
