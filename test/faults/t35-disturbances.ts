@@ -4,6 +4,8 @@ import type { Lab } from './lab.ts';
 /** Something that is broken for a moment, again and again, while things are revoked. */
 export interface Disturbance {
   readonly name: string;
+  /** How long it lasts at most. */
+  readonly lastsMs: number;
   /** Until the next time. */
   readonly pauseMs: number;
   /** The n-th time. */
@@ -12,16 +14,18 @@ export interface Disturbance {
 
 export const disturbances: readonly Disturbance[] = [
   {
-    name: 'Redis was frozen for 1 and 3 s',
+    name: 'Redis was frozen for 3 and 1 s',
+    lastsMs: 3_000,
     pauseMs: 2_000,
     run: async ({ redis }, n) => {
       redis.pause();
-      await sleep(n % 2 === 0 ? 1_000 : 3_000);
+      await sleep(n % 2 === 0 ? 3_000 : 1_000);
       redis.resume();
     },
   },
   {
     name: 'a node’s subscriptions were refused for 3 s',
+    lastsMs: 3_000,
     pauseMs: 2_000,
     run: async ({ nodes }, n) => {
       const cable = nodes[n % nodes.length]?.subscriptions;
@@ -33,6 +37,7 @@ export const disturbances: readonly Disturbance[] = [
   },
   {
     name: 'a node was frozen for 1 s',
+    lastsMs: 1_000,
     pauseMs: 1_000,
     run: async ({ nodes }, n) => {
       const process = nodes[n % nodes.length]?.process;

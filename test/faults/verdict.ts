@@ -42,6 +42,7 @@ export async function judge(lab: Lab, options: JudgeOptions = {}): Promise<Verdi
   const found = check({
     ...ledgers,
     losesUnkept: true,
+    repeatsUnplaced: true,
     readers: ledgers.readers(),
     frames: clients.foreign,
   });

@@ -64,9 +64,9 @@ export class ClusterNodes {
     return this.#known.length;
   }
 
-  /** Has every node that lives had the time to name itself since the broker may have forgotten it? */
-  get isCertain(): boolean {
-    return performance.now() >= this.#certainFrom;
+  /** Until every node that lives has had the time to name itself since the broker may have forgotten it. */
+  get uncertainMs(): number {
+    return Math.max(0, this.#certainFrom - performance.now());
   }
 
   /** Do the others certainly wait until this node has confirmed an order? */

@@ -16,6 +16,13 @@ export interface SentOrdersOptions {
   readonly publishAgain: (nodeId: string, order: Order) => void;
 }
 
+/** Who must confirm an order and has not, as far as it is known. */
+interface Missing {
+  readonly nodeIds: readonly string[];
+  /** So long there may be others. */
+  readonly uncertainMs: number;
+}
+
 /** After so long a node that has not confirmed may not have got the order, or its confirmation got lost. */
 const PATIENCE_MS = 1_000;
 
@@ -61,32 +68,38 @@ export class SentOrders {
   async #confirmed(order: Order, sent: SentOrder, position: StreamPosition): Promise<void> {
     const { timeoutMs, publishAgain } = this.#options;
     const until = performance.now() + timeoutMs;
-    let missing: readonly string[] | null = null;
+    let missing: Missing = { nodeIds: [], uncertainMs: 0 };
     do {
-      for (const nodeId of missing ?? []) publishAgain(nodeId, order);
+      // Whoever lives may as well confirm it again while it is not certain that nobody else must.
+      for (const nodeId of missing.nodeIds) publishAgain(nodeId, order);
       // oxlint-disable-next-line no-await-in-loop -- each look is at what the one before has left
       missing = await this.#missing(sent, position);
-      const patienceMs = Math.min(PATIENCE_MS, until - performance.now());
+      const { nodeIds, uncertainMs } = missing;
+      const certainIds = uncertainMs > 0 ? null : nodeIds;
+      const patienceMs = Math.min(
+        uncertainMs || PATIENCE_MS,
+        PATIENCE_MS,
+        until - performance.now(),
+      );
       // oxlint-disable-next-line no-await-in-loop
-      if ((await sent.confirmedBy(missing, patienceMs)) && missing) return sent.throwFailure();
+      if (await sent.confirmedBy(certainIds, patienceMs)) return sent.throwFailure();
     } while (performance.now() < until && !this.#isStopped);
-    const left = (missing ?? []).filter((nodeId) => !sent.isConfirmedBy(nodeId));
+    const left = missing.nodeIds.filter((nodeId) => !sent.isConfirmedBy(nodeId));
     throw new NodesUnreachableError(left, timeoutMs);
   }
 
-  /** Who must confirm it and has not; `null`: it cannot be known now. */
-  async #missing(sent: SentOrder, position: StreamPosition): Promise<readonly string[] | null> {
+  async #missing(sent: SentOrder, position: StreamPosition): Promise<Missing> {
     const { nodes, nodeId } = this.#options;
     const [listed] = await Promise.allSettled([nodes.list()]);
-    if (listed.status === 'rejected') return null;
+    if (listed.status === 'rejected') return { nodeIds: [], uncertainMs: PATIENCE_MS };
     // Where this one is not listed, others that live may not be either.
     if (!listed.value.some(({ id }) => id === nodeId)) nodes.doubt();
-    if (!nodes.isCertain) return null;
-    return listed.value.flatMap((node) =>
+    const nodeIds = listed.value.flatMap((node) =>
       node.id !== nodeId && mustConfirm(node, position) && !sent.isConfirmedBy(node.id)
         ? [node.id]
         : [],
     );
+    return { nodeIds, uncertainMs: nodes.uncertainMs };
   }
 }
 

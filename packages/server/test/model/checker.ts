@@ -34,7 +34,7 @@ export function check(history: CheckedHistory): Violation[] {
   const violations: Violation[] = [];
   for (const reader of history.readers) {
     notePlaces(reader, places);
-    violations.push(...checkReader(reader, ledger, history.losesUnkept));
+    violations.push(...checkReader(reader, ledger, history));
   }
   return [
     ...places.conflicts.map((message): Violation => ({ invariant: 'I1', message })),
@@ -52,21 +52,29 @@ function notePlaces({ channel, told }: Reader, places: Places): void {
   }
 }
 
-function checkReader(reader: Reader, ledger: PublishedIndex, losesUnkept: boolean): Violation[] {
+function checkReader(
+  reader: Reader,
+  ledger: PublishedIndex,
+  { losesUnkept, repeatsUnplaced = false }: CheckedHistory,
+): Violation[] {
   const { segments, brokenSeams } = cut(reader);
   const delivered = reader.told.filter((told) => told.kind === 'delivered');
+  const stretches = repeatsUnplaced ? cutAtComings(reader) : [delivered];
+  const unplaced = stretches.map((told) => told.filter((each) => !hasPlace(each)));
   const whole = losesUnkept ? segments.filter(({ from }) => from !== null) : segments;
   const findings: [Invariant, string[]][] = [
     ['I2', [...brokenSeams, ...segments.flatMap((segment) => disorders(segment, reader, ledger))]],
     [
       'I2',
-      callDisorders(
-        delivered.filter(({ id }) => ledger.isVolatile(id)),
-        ledger,
+      stretches.flatMap((told) =>
+        callDisorders(
+          told.filter(({ id }) => ledger.isVolatile(id)),
+          ledger,
+        ),
       ),
     ],
     ['I3', whole.flatMap((segment) => losses(segment, reader, ledger))],
-    ['I4', duplicates(delivered)],
+    ['I4', [delivered.filter(hasPlace), ...unplaced].flatMap(duplicates)],
     ['I5', phantoms(delivered, reader, ledger)],
     ['I6', foreigners(delivered, reader)],
     ['I7', lags(delivered, segments.at(-1), reader, ledger)],
@@ -153,6 +161,20 @@ function seamOf(before: Segment, { position, wasRecovering, recovered }: Subscri
   // The client did come to there: what is missing up to it is lost.
   if (isSameLife) before.end = Math.max(before.end, position.offset);
   return { goesOn: false, broken: `recovered from ${inWords(position)}, it stood at ${stood}` };
+}
+
+function hasPlace({ position }: Delivered): boolean {
+  return position !== null;
+}
+
+/** What came over each subscription, from each of its comings to the next. */
+function cutAtComings({ told }: Reader): Delivered[][] {
+  const stretches: Delivered[][] = [[]];
+  for (const each of told) {
+    if (each.kind === 'subscribed') stretches.push([]);
+    else if (each.kind === 'delivered') stretches.at(-1)?.push(each);
+  }
+  return stretches;
 }
 
 /** I2: offsets go up one by one. Without offsets, and of volatile ones, it is the order of the calls. */

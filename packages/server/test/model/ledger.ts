@@ -81,6 +81,11 @@ export interface History {
   readonly tenantIds: readonly string[];
   /** May a publication be lost on the way where there is no history to find out? */
   readonly losesUnkept: boolean;
+  /**
+   * May what has no place come again to who has come back, to another node where it was late? Default:
+   * never.
+   */
+  readonly repeatsUnplaced?: boolean;
   readonly published: readonly Published[];
   readonly readers: readonly Reader[];
   readonly frames: readonly Frame[];
