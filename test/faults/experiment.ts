@@ -34,6 +34,8 @@ export interface Story {
   readonly controls: readonly Control[];
   /** What was not as it must be, beside the violations. */
   readonly misses: readonly string[];
+  /** What took longer than promised, in words: judged only where nothing else is at work. */
+  readonly late?: readonly string[];
 }
 
 /** One thing that is broken, and what must hold all the same. */
@@ -102,6 +104,11 @@ export function resultOf(
 
 /** What was not as it must be, in words. */
 export function missesOf(story: Story): string[] {
+  return [...brokenPromises(story), ...(story.late ?? [])];
+}
+
+/** What was not as it must be, however busy the machine is. */
+export function brokenPromises(story: Story): string[] {
   const violations = story.verdicts.flatMap((verdict) => verdict.violations);
   return [...vacuous(story), ...inWords(violations), ...blind(story.controls), ...story.misses];
 }

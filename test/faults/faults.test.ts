@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { needs, ownRedisForTests } from '../services/for-tests.ts';
 import { findNginx } from '../services/nginx.ts';
-import { missesOf } from './experiment.ts';
+import { brokenPromises } from './experiment.ts';
 import { model } from './t02-model.ts';
 import { seam } from './t04-seam.ts';
 import { flapping } from './t07-flapping.ts';
@@ -23,7 +23,7 @@ test('whatever users do, and whatever breaks meanwhile, all promises are kept', 
   timeout,
 }, async () => {
   const plan = { seeds: [seed], seconds: 5, listeners: 12, perSecond: 60, isWhole: false };
-  expect(missesOf(await model(plan))).toEqual([]);
+  expect(brokenPromises(await model(plan))).toEqual([]);
 });
 
 test('who subscribes in the middle of a burst misses nothing, and gets nothing twice', {
@@ -31,7 +31,7 @@ test('who subscribes in the middle of a burst misses nothing, and gets nothing t
   timeout,
 }, async () => {
   const plan = { races: 300, racers: 20, roomsPerTenant: 4, perSecond: 400, hasControl: false };
-  expect(missesOf(await seam({ ...plan, seed }))).toEqual([]);
+  expect(brokenPromises(await seam({ ...plan, seed }))).toEqual([]);
 });
 
 test('clients whose connections break all the time miss nothing', {
@@ -39,7 +39,7 @@ test('clients whose connections break all the time miss nothing', {
   timeout,
 }, async () => {
   const plan = { stock: 5, raw: 15, seconds: 4, perSecond: 50, seed };
-  expect(missesOf(await flapping(plan))).toEqual([]);
+  expect(brokenPromises(await flapping(plan))).toEqual([]);
 });
 
 test('what is lost between Redis and a node is delivered all the same', {
@@ -47,7 +47,7 @@ test('what is lost between Redis and a node is delivered all the same', {
   timeout,
 }, async () => {
   const plan = { clients: 10, perSecond: 50, cutsMs: [1_000], kills: 3, calmMs: 500, seed };
-  expect(missesOf(await subscriptionsCut(plan))).toEqual([]);
+  expect(brokenPromises(await subscriptionsCut(plan))).toEqual([]);
 });
 
 test('clients of a node that is killed go on where they were, on another one', {
@@ -56,7 +56,7 @@ test('clients of a node that is killed go on where they were, on another one', {
 }, async () => {
   const onMemory = { clients: 10, kills: 1 };
   const plan = { clients: 60, kills: 2, everyMs: 2_500, perSecond: 60, presenceTtlMs: 3_000 };
-  expect(missesOf(await nodeKilled({ ...plan, onMemory, seed }))).toEqual([]);
+  expect(brokenPromises(await nodeKilled({ ...plan, onMemory, seed }))).toEqual([]);
 });
 
 test('all nodes are replaced one after the other, and nobody misses anything', {
@@ -65,12 +65,12 @@ test('all nodes are replaced one after the other, and nobody misses anything', {
 }, async () => {
   const drain = { waitMs: 200, spreadMs: 800, deadlineMs: 5_000 };
   const plan = { clients: 60, perSecond: 60, drain, stuck: 0, seed };
-  expect(missesOf(await rollingRestart(plan))).toEqual([]);
+  expect(brokenPromises(await rollingRestart(plan))).toEqual([]);
 });
 
 test('when Redis forgets what it had acknowledged, everybody is told of the gap', {
   ...needs(redis),
   timeout,
 }, async () => {
-  expect(missesOf(await rollback({ rooms: 3, rounds: 1, seed }))).toEqual([]);
+  expect(brokenPromises(await rollback({ rooms: 3, rounds: 1, seed }))).toEqual([]);
 });

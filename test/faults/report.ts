@@ -65,7 +65,7 @@ function rowOf(result: Result): string[] {
   return [
     `**${name}** ${title}`,
     broken,
-    `${happened}${misses.length > 0 ? ` **${misses.length} misses**` : ''}`,
+    `${happened}${missed(misses.length)}`,
     list.join('; '),
     controls.join('; ') || '—',
   ];
@@ -93,6 +93,11 @@ function invariantTable(results: readonly Result[]): string {
     count(sum(({ violations }) => violations[invariant as Invariant] ?? 0)),
   ]);
   return `${checked}\n\n${table(['', 'promise', 'violations'], rows)}`;
+}
+
+function missed(times: number): string {
+  if (times === 0) return '';
+  return times === 1 ? ' **1 miss**' : ` **${times} misses**`;
 }
 
 function missesText(results: readonly Result[]): string {

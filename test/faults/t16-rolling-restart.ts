@@ -78,9 +78,12 @@ export async function rollingRestart(plan: RollingRestartPlan): Promise<Story> {
     verdicts: runs.map(({ verdict }) => verdict),
     controls: [],
     misses: [
-      ...all.flatMap((departure) => missesOf(departure, plan)),
+      ...all
+        .filter(({ exitCode }) => exitCode !== 0)
+        .map((each) => `A node ended with ${exitText(each)}`),
       ...runs.flatMap(({ verdict }) => needlessGaps(verdict)),
     ],
+    late: all.flatMap((departure) => lateOf(departure, plan)),
   };
 }
 
@@ -221,14 +224,14 @@ function mostInOneSecond({ size }: Departure, { drain: { spreadMs } }: RollingRe
   return size < ENOUGH ? Infinity : (MOST_OF_EVEN * size) / (spreadMs / 1_000);
 }
 
-function missesOf(departure: Departure, plan: RollingRestartPlan): string[] {
-  const { unreadyMs, exitMs, exitCode, peak } = departure;
+function lateOf(departure: Departure, plan: RollingRestartPlan): string[] {
+  const { unreadyMs, exitMs, peak } = departure;
   const most = mostInOneSecond(departure, plan);
   return [
     ...(unreadyMs < MOST_UNREADY_MS ? [] : [`A node said 503 only after ${ms(unreadyMs)}`]),
-    ...(exitCode === 0 && exitMs <= plan.drain.deadlineMs + EXIT_SLACK_MS
+    ...(exitMs <= plan.drain.deadlineMs + EXIT_SLACK_MS
       ? []
-      : [`A node ended with ${exitCode} after ${ms(exitMs)}`]),
+      : [`A node ended only after ${ms(exitMs)}`]),
     ...(peak <= most ? [] : [`${count(peak)} came in one second, at most ${count(most)} may`]),
   ];
 }

@@ -77,8 +77,8 @@ export async function subscriptionsCut(plan: CutPlan): Promise<Story> {
       proofs: [{ what: 'a publication was lost on its way to a node', times: repaired }],
       verdicts: [verdict],
       controls: [blind.control],
-      misses: [
-        ...(reconnects > 0 ? [`Clients were told ${JSON.stringify(outcomes)}`] : []),
+      misses: reconnects > 0 ? [`Clients were told ${JSON.stringify(outcomes)}`] : [],
+      late: [
         ...(worst > MOST_LATE_MS ? [`A publication came ${ms(worst)} after its call`] : []),
         ...(blind.healedMs > MOST_LATE_AGAIN_MS
           ? [`What was lost came only ${ms(blind.healedMs)} after the subscriptions were back`]
