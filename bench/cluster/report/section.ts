@@ -69,7 +69,7 @@ function findings(figures: ClusterFigures): string {
     `${figures.text('one-event', peer, 'redisInBytes')} + ${figures.text('one-event', peer, 'redisOutBytes')}`;
   return [
     `- **Nodes add up until the cores are used up.** With the load at rest 1, 2 and 3 nodes deliver ${capacityOf('redis-1')},`,
-    `  ${capacityOf('redis-2')} and ${capacityOf('redis-3')} events a second: more nodes than cores add nothing. A million`,
+    `  ${capacityOf('redis-2')} and ${capacityOf('redis-3')} events a second: a node without a core of its own adds only what larger batches save. A million`,
     `  deliveries take ${cpuOf('redis-1')}, ${cpuOf('redis-2')} and ${cpuOf('redis-3')} CPU-seconds of all nodes together (memory: ${cpuOf('memory')}). Redis is nowhere near its limit:`,
     `  it uses ${figures.text('capacity', 'redis-3', 'redisCores')} cores meanwhile.`,
     `- **A publish through Redis** takes ${figures.ratio('publish', 'redis-1', 'publisherCpu', 'memory')} × the CPU of one in memory, and ${figures.ratio('publish', 'redis-2', 'publisherCpu', 'socket.io-2')} × that of Socket.IO; hearing it on`,
