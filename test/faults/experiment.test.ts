@@ -89,7 +89,7 @@ test('the page says what was broken, what happened, and what was missed', () => 
   expect(page).toContain(
     '| **T99** A cable | a cable is cut | It broke. | cuts: 3 | the fence: I3 × 1 |',
   );
-  expect(page).toContain('It broke. **1 misses**');
+  expect(page).toContain('It broke. **1 miss**');
   expect(page).toContain('- T99: It took too long');
   expect(page).toContain('200 deliveries of 0 publications');
   expect(page).toContain('Not played here: T100.');
