@@ -174,6 +174,7 @@ export class GapRepair {
   async #look(): Promise<void> {
     try {
       await this.#regainLeave();
+      this.#releaseHeld();
       await this.#compare(this.#channelsInDoubt());
     } catch (error) {
       this.#retryLater();
@@ -280,6 +281,10 @@ export class GapRepair {
     } finally {
       this.#isRegaining = false;
     }
+  }
+
+  /** Lets go on what was held for want of leave, whoever has regained it. */
+  #releaseHeld(): void {
     for (const [channel, stream] of this.#streams) {
       if (stream.held && !stream.isBehind) void this.#repair(channel, stream, stream.held);
     }
